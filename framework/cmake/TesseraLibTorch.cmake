@@ -1,0 +1,60 @@
+# Imported targets for the LibTorch inside the pinned PyTorch wheel: no TorchConfig.cmake (it pulls CUDA and protobuf in).
+set(TESSERA_TORCH_VERSION "2.11.0")
+set(TESSERA_TORCH_DIR "" CACHE PATH "Folder of the torch package (site-packages/torch); empty: the project's .venv")
+if(NOT TESSERA_TORCH_DIR)
+  file(GLOB found ${CMAKE_CURRENT_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch)
+  list(LENGTH found count)
+  if(count EQUAL 0)
+    message(FATAL_ERROR "LibTorch not found: ${CMAKE_CURRENT_SOURCE_DIR}/.venv has no torch package. "
+      "Run framework/cmake/setup.sh, or pass -DTESSERA_TORCH_DIR=<site-packages>/torch.")
+  endif()
+  list(GET found 0 TESSERA_TORCH_DIR)
+endif()
+if(NOT EXISTS ${TESSERA_TORCH_DIR}/lib/libtorch_cpu.so)
+  message(FATAL_ERROR "LibTorch not found: ${TESSERA_TORCH_DIR}/lib/libtorch_cpu.so does not exist.")
+endif()
+file(STRINGS ${TESSERA_TORCH_DIR}/version.py line REGEX "^__version__")
+string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" version "${line}")
+if(NOT version STREQUAL TESSERA_TORCH_VERSION)
+  message(FATAL_ERROR "LibTorch ${version} found in ${TESSERA_TORCH_DIR}, expected ${TESSERA_TORCH_VERSION}.")
+endif()
+
+add_library(c10 SHARED IMPORTED GLOBAL)
+set_target_properties(c10 PROPERTIES IMPORTED_LOCATION ${TESSERA_TORCH_DIR}/lib/libc10.so)
+add_library(torch_cpu SHARED IMPORTED GLOBAL)
+set_target_properties(torch_cpu PROPERTIES IMPORTED_LOCATION ${TESSERA_TORCH_DIR}/lib/libtorch_cpu.so)
+add_library(tessera_torch INTERFACE)
+target_include_directories(tessera_torch SYSTEM INTERFACE
+  ${TESSERA_TORCH_DIR}/include ${TESSERA_TORCH_DIR}/include/torch/csrc/api/include)
+# The wheel's own libraries have references that only its CUDA half resolves.
+target_link_options(tessera_torch INTERFACE LINKER:--allow-shlib-undefined)
+target_link_libraries(tessera_torch INTERFACE torch_cpu c10)
+
+# The C++ ABI of the wheel and of this compiler must be one: std::string crosses the border everywhere.
+include(CheckCXXSourceCompiles)
+set(CMAKE_REQUIRED_INCLUDES ${TESSERA_TORCH_DIR}/include)
+check_cxx_source_compiles("
+  #include <string>
+  #if !defined(_GLIBCXX_USE_CXX11_ABI) || _GLIBCXX_USE_CXX11_ABI != 1
+  #error ABI
+  #endif
+  int main() { return 0; }" TESSERA_CXX11_ABI)
+unset(CMAKE_REQUIRED_INCLUDES)
+if(NOT TESSERA_CXX11_ABI)
+  message(FATAL_ERROR "This compiler does not use the C++11 ABI of libstdc++ (_GLIBCXX_USE_CXX11_ABI=1), which LibTorch "
+    "${TESSERA_TORCH_VERSION} was built with. Use g++ 12 or clang 14 with libstdc++.")
+endif()
+
+# One precompiled header for every unit that sees torch.
+add_library(tessera_pch OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/framework/cmake/pch.cpp)
+target_link_libraries(tessera_pch PRIVATE tessera_torch tessera_settings)
+target_precompile_headers(tessera_pch PRIVATE <torch/torch.h>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>" $<$<COMPILE_LANGUAGE:CXX>:-fpch-instantiate-templates>)
+endif()
+
+# Uses LibTorch, with the shared precompiled header.
+function(tessera_use_torch target)
+  target_link_libraries(${target} PUBLIC tessera_torch PRIVATE tessera_settings)
+  target_precompile_headers(${target} REUSE_FROM tessera_pch)
+endfunction()
