@@ -1,0 +1,69 @@
+// Journals: append-only JSON lines, one file a run or front.
+//
+// Invariants
+//  1 A journal has one writer, which created it. Nothing rewinds, truncates or continues another's journal.
+//  2 Every line carries "q" = 0, 1, 2 …; line 0 is "begin" and carries the format number.
+//  3 A line is handed to the kernel before write() returns: a killed process loses nothing; sync() guards against power cuts.
+//  4 A torn last line is no line: readers stop before it, and take it up when its end has come.
+//  5 A full disk pauses the writer; it loses no line and goes on when there is room.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/files.hpp"
+#include "core/json.hpp"
+
+namespace tessera {
+
+inline constexpr int64_t kJournalFormat = 1;
+
+// Thread-safe.
+class JournalWriter {
+ public:
+  // Creates the file (Error(run_failed) where it exists) and writes `begin` as line 0 with "t":"begin" and "format" added.
+  JournalWriter(std::filesystem::path path, Json begin);
+  // `line` is an object with "t"; "q" is added. Throws Error(run_failed) on any failure but a full disk.
+  void write(Json line);
+  void sync();
+  int64_t lines() const;
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  void append(Json& line);
+
+  std::filesystem::path path_;
+  mutable std::mutex mutex_;
+  Descriptor file_;
+  int64_t next_ = 0;
+  bool told_ = false;
+};
+
+class JournalReader {
+ public:
+  // From a byte offset, which must be 0 or an earlier offset().
+  explicit JournalReader(std::filesystem::path path, int64_t offset = 0);
+  // The next complete line; empty where there is none yet. Throws Error(ledger) "<path>: byte <n>: …" on a line that is no
+  // JSON object, on a gap in "q", and, at offset 0, on a first line that is no begin of a known format.
+  std::optional<Json> next();
+  // Behind the last line that next() returned.
+  int64_t offset() const { return offset_; }
+
+ private:
+  bool fill();
+
+  std::filesystem::path path_;
+  Descriptor file_;
+  int64_t offset_;
+  std::string buffer_;  // bytes from offset_ - taken_ on
+  size_t taken_ = 0;
+  int64_t expected_ = -1;  // the next "q", -1 = not known yet
+};
+
+// The last complete line of a journal, if it parses: how a run ended. Reads the tail only.
+std::optional<Json> last_journal_line(const std::filesystem::path& path);
+
+}  // namespace tessera
