@@ -13,17 +13,20 @@ endif()
 if(NOT EXISTS ${TESSERA_TORCH_DIR}/lib/libtorch_cpu.so)
   message(FATAL_ERROR "LibTorch not found: ${TESSERA_TORCH_DIR}/lib/libtorch_cpu.so does not exist.")
 endif()
-file(STRINGS ${TESSERA_TORCH_DIR}/version.py line REGEX "^__version__")
-string(REGEX MATCH "[0-9]+\\.[0-9]+\\.[0-9]+" version "${line}")
-if(NOT version STREQUAL TESSERA_TORCH_VERSION)
-  message(FATAL_ERROR "LibTorch ${version} found in ${TESSERA_TORCH_DIR}, expected ${TESSERA_TORCH_VERSION}.")
+file(READ ${TESSERA_TORCH_DIR}/version.py text)
+string(REGEX MATCH "__version__ = '([^']*)'" line "${text}")
+set(TESSERA_TORCH_BUILD "${CMAKE_MATCH_1}") # 2.11.0+cu130
+string(REGEX MATCH "cuda[^=\n]*= '([^']*)'" line "${text}")
+set(TESSERA_TORCH_CUDA "${CMAKE_MATCH_1}") # 13.0
+if(NOT TESSERA_TORCH_BUILD MATCHES "^${TESSERA_TORCH_VERSION}([+]|$)")
+  message(FATAL_ERROR "LibTorch ${TESSERA_TORCH_BUILD} found in ${TESSERA_TORCH_DIR}, expected ${TESSERA_TORCH_VERSION}.")
 endif()
 
 add_library(c10 SHARED IMPORTED GLOBAL)
 set_target_properties(c10 PROPERTIES IMPORTED_LOCATION ${TESSERA_TORCH_DIR}/lib/libc10.so)
 add_library(torch_cpu SHARED IMPORTED GLOBAL)
 set_target_properties(torch_cpu PROPERTIES IMPORTED_LOCATION ${TESSERA_TORCH_DIR}/lib/libtorch_cpu.so)
-add_library(tessera_torch INTERFACE)
+add_library(tessera_torch INTERFACE IMPORTED GLOBAL)
 target_include_directories(tessera_torch SYSTEM INTERFACE
   ${TESSERA_TORCH_DIR}/include ${TESSERA_TORCH_DIR}/include/torch/csrc/api/include)
 # The wheel's own libraries have references that only its CUDA half resolves.

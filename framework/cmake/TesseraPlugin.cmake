@@ -16,9 +16,9 @@ endfunction()
 function(tessera_fingerprint_header target)
   set(header ${CMAKE_BINARY_DIR}/generated/tessera/fingerprint.h)
   file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/framework/sdk/tessera/*.h* ${CMAKE_SOURCE_DIR}/framework/nn/*/*.hpp
-       ${CMAKE_SOURCE_DIR}/framework/nn/*.hpp ${CMAKE_SOURCE_DIR}/framework/kernels/*.hpp)
+       ${CMAKE_SOURCE_DIR}/framework/nn/*.hpp ${CMAKE_SOURCE_DIR}/framework/kernels/*/*.hpp)
   add_custom_command(OUTPUT ${header}
-    COMMAND ${CMAKE_COMMAND} -DOUTPUT=${header} "-DHEADERS=${headers}" "-DTORCH=${TESSERA_TORCH_VERSION}" "-DCUDA=${TESSERA_CUDA_VERSION}"
+    COMMAND ${CMAKE_COMMAND} -DOUTPUT=${header} "-DHEADERS=${headers}" "-DTORCH=${TESSERA_TORCH_BUILD}" "-DCUDA=${TESSERA_TORCH_CUDA}"
             "-DCOMPILER=${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}" -DROOT=${CMAKE_SOURCE_DIR}
             -P ${CMAKE_SOURCE_DIR}/framework/cmake/WriteFingerprint.cmake
     DEPENDS ${headers} ${CMAKE_SOURCE_DIR}/framework/cmake/WriteFingerprint.cmake VERBATIM)
