@@ -11,13 +11,15 @@ namespace tessera {
 
 SamplingContext::SamplingContext(uint64_t seed, const at::Tensor& sample_B, const TokenLayout& layout, DrawOptions options)
     : seed_(seed), sample_B_(sample_B.to(torch::kCPU, torch::kLong).contiguous()),
-      drawn_BN_(torch::zeros({sample_B.size(0), layout.length()}, torch::kLong)), options_(options) {
+      drawn_BN_(torch::zeros({sample_B.size(0), layout.length()}, torch::kLong)),
+      logp_BN_(torch::zeros({sample_B.size(0), layout.length()}, torch::kFloat)), options_(options) {
   if (!(options.temperature >= 0)) throw std::invalid_argument("temperature must be at least 0");
   if (!(options.top_p > 0 && options.top_p <= 1)) throw std::invalid_argument("top_p must lie in (0, 1]");
   if (options.top_k < 0) throw std::invalid_argument("top_k must be at least 0");
 }
 SamplingContext::~SamplingContext() = default;
 void SamplingContext::log(LogLevel, std::string_view) {}
+at::Tensor SamplingContext::total_logp_B() const { return logp_BN_.sum(1); }
 
 at::Tensor SamplingContext::log_probs(const at::Tensor& logits_BQK, Step) const {
   constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
@@ -91,7 +93,11 @@ Draw SamplingContext::draw(const at::Tensor& logits_BQK, const at::Tensor& posit
   ids = ids.to(device);
   auto pad = positions_BQ.to(device) < 0;
   auto pick = [&](const at::Tensor& log_p) { return log_p.gather(-1, ids.unsqueeze(-1)).squeeze(-1).masked_fill(pad, 0.0); };
-  return {ids, pick(log_probs_BQK), pick(logits_BQK.to(torch::kFloat).log_softmax(-1))};
+  Draw draw{ids, pick(log_probs_BQK), pick(logits_BQK.to(torch::kFloat).log_softmax(-1))};
+  auto logp = draw.logp_BQ.to(torch::kCPU).contiguous();
+  for (int64_t i = 0; i < positions.numel(); ++i)
+    if (p[i] >= 0) logp_BN_.data_ptr<float>()[i / queried * length + p[i]] = logp.data_ptr<float>()[i];
+  return draw;
 }
 
 at::Tensor SamplingContext::gumbel(const at::Tensor& positions_BQ, std::string_view purpose, Step step) const {

@@ -40,6 +40,8 @@ class TESSERA_API SamplingContext {
 
   // logits_BQK as the session gave them; positions_BQ as asked. Ids of padded positions are 0 with logp 0.
   Draw draw(const at::Tensor& logits_BQK, const at::Tensor& positions_BQ, Step step);
+  // B, float32: the sum over positions of the log-probability of the last draw there; what was never drawn adds nothing.
+  at::Tensor total_logp_B() const;
   // BQK: log-probabilities of the distribution that draw() uses.
   at::Tensor log_probs(const at::Tensor& logits_BQK, Step step) const;
   // BQ, Gumbel(0, 1), keyed by (seed, sample, position, step, purpose).
@@ -52,6 +54,7 @@ class TESSERA_API SamplingContext {
   uint64_t seed_;
   at::Tensor sample_B_;
   at::Tensor drawn_BN_;  // int64, CPU: how often each position was drawn
+  at::Tensor logp_BN_;   // float32, CPU: of the last draw there
   DrawOptions options_;
 };
 

@@ -1,0 +1,54 @@
+#include "host/loaded_plugins.hpp"
+
+#include <fmt/format.h>
+
+#include "core/error.hpp"
+#include "registry/catalog/loader.hpp"
+#include "tessera/plugin.hpp"
+
+namespace tessera {
+
+namespace {
+
+const Json* find_section(const Json& settings, const std::string& name) {
+  const Json* node = &settings;
+  size_t begin = 0;
+  while (begin < name.size()) {
+    size_t end = std::min(name.find('.', begin), name.size());
+    auto found = node->find(name.substr(begin, end - begin));
+    if (found == node->end()) return nullptr;
+    node = &*found;
+    begin = end + 1;
+  }
+  return node;
+}
+
+}  // namespace
+
+OptionValues LoadedPlugins::section(const std::string& name) {
+  const Json* node = find_section(settings_, name);
+  if (!node) throw Error(ExitCode::bad_config, fmt::format("settings have no section '{}'", name));
+  return option_values(*node);
+}
+
+template <class Kind, class Spec>
+std::shared_ptr<Kind> LoadedPlugins::create(const char* kind, const char* slot, const Spec& spec) {
+  const auto& entry = plugins_.at(kind);
+  const auto& descriptor = load_plugin(entry.at("file").get<std::string>(), entry.at("sha256").get<std::string>());
+  auto values = option_values(descriptor, section(slot));
+  hosts_.push_back(std::make_unique<PluginHost>(slot, values, run_));
+  std::shared_ptr<Kind> made;
+  if (!descriptor.create(hosts_.back().get(), &values, &spec, &made))
+    throw PluginRefusal(hosts_.back()->failed_key(), hosts_.back()->failed_text());
+  if (!made) throw PluginRefusal(std::string(slot) + ".plugin", fmt::format("{} '{}': create gave no object", kind, descriptor.id));
+  return made;
+}
+
+std::shared_ptr<Encoder> LoadedPlugins::encoder(const EncoderSpec& spec) { return create<Encoder>("encoder", "tokenizer.encoder", spec); }
+std::shared_ptr<Quantizer> LoadedPlugins::quantizer(const QuantizerSpec& spec) {
+  return create<Quantizer>("quantizer", "tokenizer.quantizer", spec);
+}
+std::shared_ptr<Prior> LoadedPlugins::prior(const PriorSpec& spec) { return create<Prior>("prior", "prior", spec); }
+std::shared_ptr<SamplingStrategy> LoadedPlugins::sampling() { return create<SamplingStrategy>("sampling", "sampling", SamplingSpec{}); }
+
+}  // namespace tessera

@@ -1,0 +1,161 @@
+// tessera-host: the worker. The front starts one process a stage, so that a plugin that crashes costs one attempt, never the
+// ledger.
+//
+//   tessera-host work               reads one stage spec from stdin, computes it, publishes it
+//   tessera-host --check            reads settings, a line each, and says what they are or why they cannot be
+//   tessera-host --probe FILE…      opens plugin libraries and prints their manifests
+//   tessera-host --engine           prints what the engine itself declares
+//   tessera-host --conformance FILE checks a plugin against the laws of its kind
+//   tessera-host --fault-points     names of the points at which a test can kill it
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+#include <iterator>
+
+#include "conformance/suite.hpp"
+#include "core/error.hpp"
+#include "core/fault.hpp"
+#include "engine/check.hpp"
+#include "engine/manifest.hpp"
+#include "engine/stages.hpp"
+#include "host/environment.hpp"
+#include "host/loaded_plugins.hpp"
+#include "registry/catalog/loader.hpp"
+
+namespace tessera {
+namespace {
+
+// Leaves without running destructors: a plugin's objects may outlive what they point to.
+[[noreturn]] void leave(ExitCode code) {
+  std::cout.flush();
+  std::fflush(nullptr);
+  std::quick_exit(static_cast<int>(code));
+}
+
+// First signal: finish the step, write a checkpoint, exit 75. Second: at once.
+void on_signal(int) {
+  request_cancel();
+  if (cancel_requested() > 1) _exit(static_cast<int>(ExitCode::interrupted));
+}
+
+void install_signal_handlers() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  for (int number : {SIGTERM, SIGINT, SIGUSR1}) sigaction(number, &action, nullptr);
+  signal(SIGPIPE, SIG_IGN);  // a front that is gone must not cost a checkpoint
+  // A local host dies with its front.
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() == 1) request_cancel();
+}
+
+ExitCode compute(StageRun& run, LoadedPlugins& plugins) {
+  std::string error;
+  ExitCode code = ExitCode::run_failed;
+  try {
+    compute_stage(run, plugins);
+    return ExitCode::ok;
+  } catch (const Interrupted&) {
+    run.end("interrupted", "", static_cast<int>(ExitCode::interrupted));
+    return ExitCode::interrupted;
+  } catch (const PluginRefusal& refused) {
+    error = refused.key() + ": " + refused.what();
+    code = ExitCode::bad_config;
+  } catch (const Error& failed) {
+    error = failed.what();
+    code = failed.code();
+  } catch (const c10::Error& failed) {
+    error = failed.what_without_backtrace();
+    run.event("error", failed.what());
+  } catch (const std::exception& failed) {
+    error = failed.what();
+  } catch (...) {
+    error = "a plugin threw something that is no std::exception";
+    code = ExitCode::bad_plugin;
+  }
+  run.event("error", error);
+  run.end("failed", error, static_cast<int>(code));
+  fmt::print(stderr, "{}\n", error);
+  return code;
+}
+
+ExitCode work() {
+  install_signal_handlers();
+  std::string text{std::istreambuf_iterator<char>(std::cin), {}};
+  Json spec = parse_json(text, "stage spec on stdin");
+  if (spec.contains("threads")) at::set_num_threads(spec.at("threads").get<int>());
+  at::globalContext().setDeterministicAlgorithms(true, false);
+
+  StageFolder folder(spec.at("results").get<std::string>(), spec.at("kind"), spec.at("key"));
+  if (folder.published() && !folder.hollow()) return ExitCode::ok;
+  auto lease = folder.try_lease();
+  if (!lease) return ExitCode::busy;
+  if (folder.published() && !folder.hollow()) return ExitCode::ok;  // published between the question and the lease
+  auto checkpoint = folder.latest_checkpoint(lease->n());
+  LoadedPlugins plugins(spec.at("settings"), spec.at("plugins"));
+  StageRun run(spec, folder, std::move(*lease), checkpoint ? checkpoint->step : 0, describe_environment());
+  plugins.attach(run);
+  return compute(run, plugins);
+}
+
+ExitCode check() {
+  for (std::string line; std::getline(std::cin, line);) {
+    auto request = parse_json(line, "check request on stdin");
+    std::cout << to_line({{"type", "begin"}, {"id", request.at("id")}}) << std::endl;
+    LoadedPlugins plugins(request.at("settings"), request.at("plugins"));
+    Json answer;
+    try {
+      answer = check_settings(request.at("settings"), plugins);
+    } catch (...) {
+      answer = {{"ok", false}, {"errors", {{{"key", ""}, {"text", "a plugin threw something that is no std::exception"}}}}};
+    }
+    answer["type"] = "answer";
+    answer["id"] = request.at("id");
+    std::cout << to_line(answer) << std::endl;
+  }
+  return ExitCode::ok;
+}
+
+ExitCode conformance(const std::string& file) {
+  const auto& descriptor = load_plugin(file, "");
+  std::string kind = descriptor.kind;
+  auto laws = kind == "encoder" ? encoder_laws() : kind == "quantizer" ? quantizer_laws() : kind == "prior" ? prior_laws() : sampling_laws();
+  auto matrix = check_laws(laws, {default_subject(descriptor)});
+  std::cout << matrix.table() << matrix.failures();
+  return matrix.all_held() ? ExitCode::ok : ExitCode::bad_plugin;
+}
+
+ExitCode dispatch(const std::vector<std::string>& arguments) {
+  const std::string mode = arguments.empty() ? "" : arguments[0];
+  std::vector<std::string> rest(arguments.begin() + (arguments.empty() ? 0 : 1), arguments.end());
+  if (mode == "work") return work();
+  if (mode == "--check") return check();
+  if (mode == "--probe") return run_probe({rest.begin(), rest.end()}, std::cout), ExitCode::ok;
+  if (mode == "--engine") return std::cout << to_line(engine_manifest()) << "\n", ExitCode::ok;
+  if (mode == "--conformance" && rest.size() == 1) return conformance(rest[0]);
+  if (mode == "--fault-points") {
+    for (const auto& point : fault_points()) std::cout << point << "\n";
+    return ExitCode::ok;
+  }
+  fmt::print(stderr, "tessera-host: found '{}', expected work, --check, --probe FILE…, --engine, --conformance FILE or --fault-points\n", mode);
+  return ExitCode::bad_config;
+}
+
+}  // namespace
+}  // namespace tessera
+
+int main(int argc, char** argv) {
+  try {
+    tessera::leave(tessera::dispatch({argv + 1, argv + argc}));
+  } catch (const tessera::Error& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    tessera::leave(error.code());
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "tessera-host: {}\n", error.what());
+    tessera::leave(tessera::ExitCode::run_failed);
+  }
+}
