@@ -1,0 +1,308 @@
+#include "experiment/cell.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "core/hash.hpp"
+
+namespace tessera {
+namespace {
+
+struct Split {
+  std::string section, option;
+};
+Split split_key(const std::string& key) {
+  const auto dot = key.rfind('.');
+  if (dot == std::string::npos) return {"", key};
+  return {key.substr(0, dot), key.substr(dot + 1)};
+}
+
+const Selector* selector_of_key(const std::string& key) {
+  for (const auto& selector : selectors())
+    if (key == selector.key) return &selector;
+  return nullptr;
+}
+
+const Selector* selector_of_section(const std::string& section) {
+  for (const auto& selector : selectors())
+    if (section == selector.section) return &selector;
+  return nullptr;
+}
+
+std::string hint(const std::optional<std::string>& near) { return near ? fmt::format("; did you mean \"{}\"?", *near) : ""; }
+
+// "${prior.width}" -> "prior.width"; empty for any other value.
+std::string reference(const Json& value) {
+  if (!value.is_string()) return {};
+  const auto& text = value.get_ref<const std::string&>();
+  if (text.size() < 4 || text.compare(0, 2, "${") != 0 || text.back() != '}') return {};
+  return text.substr(2, text.size() - 3);
+}
+
+// Layers in, one cell out.
+class Resolver {
+ public:
+  Resolver(const Declarations& declarations, Problems& problems, Cell& cell)
+      : declarations_(declarations), problems_(problems), cell_(cell) {}
+
+  // False where there was a problem.
+  bool resolve(const std::vector<const Layer*>& layers, const std::string& file) {
+    for (const auto& selector : selectors())
+      if (const auto id = declarations_.default_selection(selector); !id.empty()) select(selector, {selector.key, id, "default", file, {}});
+    for (const auto* layer : layers) apply(*layer);
+    require_plugins(file);
+    bind();
+    fill_defaults();
+    for (auto& [key, setting] : cell_.settings) follow(key, setting);
+    check_values();
+    return ok_;
+  }
+
+ private:
+  void problem(const std::string& origin, const std::string& key, const std::string& text) {
+    problems_.add(origin, key, text);
+    ok_ = false;
+  }
+
+  void apply(const Layer& layer) {
+    // A layer's plugins come first: its other options are meant for them.
+    for (const auto& entry : layer.entries)
+      if (const auto* selector = selector_of_key(entry.key)) select(*selector, entry);
+    for (const auto& entry : layer.entries)
+      if (!selector_of_key(entry.key)) current_[entry.key] = entry;
+  }
+
+  void select(const Selector& selector, const Entry& entry) {
+    const auto* old_plugin = cell_.plugins.count(selector.kind) ? cell_.plugins.at(selector.kind) : nullptr;
+    const auto* plugin = find_plugin(selector, entry);
+    if (!plugin) return;
+    if (old_plugin && old_plugin != plugin) lapse(selector, *old_plugin, *plugin);
+    cell_.plugins[selector.kind] = plugin;
+    cell_.settings[selector.key] = {entry.value, entry.origin, nullptr, "engine"};
+  }
+
+  const PluginManifest* find_plugin(const Selector& selector, const Entry& entry) {
+    const auto ids = declarations_.ids(selector.kind);
+    failed_selectors_.push_back(selector.key);
+    if (!entry.value.is_string()) {
+      problem(entry.origin, entry.key, fmt::format("found {}, expected the name of a {}", shown(entry.value), selector.noun));
+      return nullptr;
+    }
+    const auto id = entry.value.get<std::string>();
+    if (const auto* plugin = declarations_.plugin(selector.kind, id)) {
+      failed_selectors_.pop_back();
+      return plugin;
+    }
+    if (const auto reason = declarations_.refusal(id); !reason.empty())
+      problem(entry.origin, entry.key, fmt::format("found {}, a library that was refused: {}", shown(entry.value), reason));
+    else
+      problem(entry.origin, entry.key,
+              fmt::format("found {}, expected a {}: {}{}", shown(entry.value), selector.noun,
+                          ids.empty() ? "none is installed" : fmt::format("{}", fmt::join(ids, ", ")), hint(did_you_mean(id, ids))));
+    return nullptr;
+  }
+
+  // Options of the old plugin carry over by name and type; the others lapse.
+  void lapse(const Selector& selector, const PluginManifest& old_plugin, const PluginManifest& plugin) {
+    for (auto it = current_.begin(); it != current_.end();) {
+      const auto [section, name] = split_key(it->first);
+      const auto* before = section == selector.section ? old_plugin.option(name) : nullptr;
+      const auto* now = before ? plugin.option(name) : nullptr;
+      if (!before || declarations_.section_option(section, name) || (now && now->type == before->type)) {
+        ++it;
+        continue;
+      }
+      cell_.lapsed.push_back({cell_.label, it->first, it->second.origin, old_plugin.id, plugin.id});
+      it = current_.erase(it);
+    }
+  }
+
+  void require_plugins(const std::string& file) {
+    for (const auto& selector : selectors()) {
+      if (cell_.plugins.count(selector.kind)) continue;
+      if (std::find(failed_selectors_.begin(), failed_selectors_.end(), selector.key) != failed_selectors_.end()) continue;
+      problem(file, selector.key,
+              fmt::format("found nothing, expected a {}: {}", selector.noun, fmt::join(declarations_.ids(selector.kind), ", ")));
+    }
+  }
+
+  struct Declared {
+    const OptionSchema* schema = nullptr;
+    std::string owner;
+  };
+  Declared declared(const std::string& key) const {
+    const auto [section, name] = split_key(key);
+    if (const auto* schema = declarations_.section_option(section, name)) return {schema, "engine"};
+    const auto* selector = selector_of_section(section);
+    if (!selector || !cell_.plugins.count(selector->kind)) return {};
+    return {cell_.plugins.at(selector->kind)->option(name), selector->kind};
+  }
+
+  void bind() {
+    for (const auto& [key, entry] : current_) {
+      const auto found = declared(key);
+      if (found.schema)
+        cell_.settings[key] = {entry.value, entry.origin, found.schema, found.owner};
+      else
+        unknown(key, entry);
+      folders_[key] = entry.folder;
+    }
+  }
+
+  void unknown(const std::string& key, const Entry& entry) {
+    const auto section = split_key(key).section;
+    const auto* selector = selector_of_section(section);
+    // A plugin that was not found has been reported; what its options are cannot be said.
+    if (selector && !cell_.plugins.count(selector->kind)) {
+      ok_ = false;
+      return;
+    }
+    std::string expected = "a section that exists";
+    if (selector)
+      expected = fmt::format("an option of {} '{}'", selector->noun, cell_.plugins.at(selector->kind)->id);
+    else if (declarations_.has_section(section))
+      expected = fmt::format("an option of [{}]", section);
+    problem(entry.key_origin, key, fmt::format("found an unknown key, expected {}{}", expected, hint(did_you_mean(key, all_keys()))));
+  }
+
+  std::vector<std::string> all_keys() const {
+    std::vector<std::string> keys;
+    for (const auto& name : declarations_.section_names())
+      for (const auto& option : declarations_.section(name)) keys.push_back(name + "." + option.name);
+    for (const auto& selector : selectors()) {
+      keys.emplace_back(selector.key);
+      if (cell_.plugins.count(selector.kind))
+        for (const auto& option : cell_.plugins.at(selector.kind)->options) keys.push_back(std::string(selector.section) + "." + option.name);
+    }
+    return keys;
+  }
+
+  void fill_defaults() {
+    for (const auto& key : all_keys()) {
+      if (cell_.settings.count(key)) continue;
+      const auto found = declared(key);
+      if (found.schema) cell_.settings[key] = {found.schema->default_value, "default", found.schema, found.owner};
+    }
+  }
+
+  // Replaces "${key}" by that key's final value, through any number of steps.
+  void follow(const std::string& key, Setting& setting) {
+    std::vector<std::string> seen = {key};
+    for (auto target = reference(setting.value); !target.empty(); target = reference(setting.value)) {
+      const auto found = cell_.settings.find(target);
+      if (found == cell_.settings.end()) {
+        std::vector<std::string> keys;
+        for (const auto& [name, value] : cell_.settings) keys.push_back(name);
+        problem(setting.origin, key,
+                fmt::format("found a reference to '{}', expected a key that exists{}", target, hint(did_you_mean(target, keys))));
+        setting.value = nullptr;
+        failed_.push_back(key);
+        return;
+      }
+      seen.push_back(target);
+      if (std::count(seen.begin(), seen.end(), target) > 1) {
+        problem(setting.origin, key, fmt::format("found references in a circle: {}", fmt::join(seen, " -> ")));
+        failed_.push_back(key);
+        return;
+      }
+      // A copy: later steps must not change what the target's own value is.
+      setting.value = Json(found->second.value);
+    }
+  }
+
+  void check_values() {
+    for (auto& [key, setting] : cell_.settings) {
+      if (!setting.schema || std::find(failed_.begin(), failed_.end(), key) != failed_.end()) continue;
+      if (const auto error = setting.schema->check(setting.value)) {
+        problem(setting.origin, key, *error);
+        continue;
+      }
+      setting.value = setting.schema->normalised(setting.value);
+      if (setting.schema->type == "file" && setting.origin != "default") setting.value = absolute_file(key, setting);
+    }
+  }
+
+  // A file is named relative to the experiment file that names it.
+  Json absolute_file(const std::string& key, const Setting& setting) {
+    const auto text = setting.value.get<std::string>();
+    if (text.empty()) return text;
+    const auto path = std::filesystem::absolute(folders_[key] / text).lexically_normal();
+    if (!std::filesystem::is_regular_file(path))
+      problem(setting.origin, key, fmt::format("found \"{}\", expected a file that exists", path.string()));
+    return path.string();
+  }
+
+  const Declarations& declarations_;
+  Problems& problems_;
+  Cell& cell_;
+  std::map<std::string, Entry> current_;
+  std::map<std::string, std::filesystem::path> folders_;
+  std::vector<std::string> failed_selectors_, failed_;
+  bool ok_ = true;
+};
+
+std::string cell_hash(const Cell& cell) {
+  Json values = Json::object();
+  for (const auto& [key, setting] : cell.settings)
+    if (!setting.at_default()) values[key] = setting.value;
+  return sha256(canonical(values)).substr(0, 32);
+}
+
+std::string cell_label(const Experiment& experiment, const std::vector<const AxisPoint*>& points) {
+  if (points.empty()) return experiment.name;
+  std::vector<std::string> labels;
+  for (const auto* point : points) labels.push_back(point->label);
+  return fmt::format("{}", fmt::join(labels, ", "));
+}
+
+}  // namespace
+
+Json Cell::nested() const {
+  Json root = Json::object();
+  for (const auto& [key, setting] : settings) {
+    Json* node = &root;
+    size_t begin = 0;
+    for (size_t dot = key.find('.'); dot != std::string::npos; begin = dot + 1, dot = key.find('.', begin))
+      node = &(*node)[key.substr(begin, dot - begin)];
+    (*node)[key.substr(begin)] = setting.value;
+  }
+  return root;
+}
+
+std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations& declarations, Problems& problems) {
+  std::vector<Cell> cells;
+  std::vector<size_t> at(experiment.axes.size(), 0);
+  std::map<std::string, std::string> labels;  // hash -> label
+  for (bool more = true; more;) {
+    std::vector<const Layer*> layers;
+    std::vector<const AxisPoint*> points;
+    Cell cell;
+    for (const auto& layer : experiment.layers) layers.push_back(&layer);
+    for (size_t a = 0; a < at.size(); ++a) {
+      const auto& point = experiment.axes[a].points[at[a]];
+      layers.push_back(&point.layer);
+      points.push_back(&point);
+      cell.axes[experiment.axes[a].name] = point.label;
+    }
+    cell.label = cell_label(experiment, points);
+    if (Resolver(declarations, problems, cell).resolve(layers, experiment.source)) {
+      cell.hash = cell_hash(cell);
+      const auto [same, fresh] = labels.emplace(cell.hash, cell.label);
+      if (fresh)
+        cells.push_back(std::move(cell));
+      else
+        problems.add_line(fmt::format("{}: cells '{}' and '{}' are equal, expected a difference", experiment.source, same->second, cell.label));
+    }
+    // Count up, last axis fastest.
+    more = false;
+    for (size_t a = at.size(); a-- > 0 && !more;) {
+      more = ++at[a] < experiment.axes[a].points.size();
+      if (!more) at[a] = 0;
+    }
+  }
+  return cells;
+}
+
+}  // namespace tessera

@@ -1,0 +1,365 @@
+#include "experiment/experiment_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/config.hpp"
+#include "core/error.hpp"
+#include "core/option_schema.hpp"
+
+namespace tessera {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kCommandLine = "command line";
+// Words at the top of an experiment file that are no settings. The last three come with a later version.
+const std::vector<std::string> kReserved = {"question", "extends", "seeds", "baseline", "arm", "grid", "zip", "ablate", "exclude"};
+
+std::string head(const std::string& key) { return key.substr(0, key.find('.')); }
+
+// The part behind the first dot; empty when there is none.
+std::string tail(const std::string& key) {
+  const auto dot = key.find('.');
+  return dot == std::string::npos ? std::string() : key.substr(dot + 1);
+}
+
+bool is_reserved(const std::string& word) { return std::find(kReserved.begin(), kReserved.end(), word) != kReserved.end(); }
+
+bool beneath(const std::string& key, const std::string& prefix) {
+  return key == prefix || (key.size() > prefix.size() && key.compare(0, prefix.size(), prefix) == 0 && key[prefix.size()] == '.');
+}
+
+std::vector<Entry> entries_of(const ConfigFile& file, const fs::path& folder) {
+  std::vector<Entry> entries;
+  for (const auto& entry : file.entries) entries.push_back({entry.key, entry.value, entry.origin, entry.key_origin, folder});
+  return entries;
+}
+
+// Splits at commas outside of quotes and brackets.
+std::vector<std::string> split_values(const std::string& text) {
+  std::vector<std::string> parts(1);
+  int depth = 0;
+  char quote = 0;
+  for (char c : text) {
+    if (quote) {
+      if (c == quote) quote = 0;
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+    } else if (c == '[' || c == '{') {
+      ++depth;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    } else if (c == ',' && depth == 0) {
+      parts.emplace_back();
+      continue;
+    }
+    parts.back() += c;
+  }
+  return parts;
+}
+
+class Reader {
+ public:
+  Reader(const fs::path& path, const std::vector<std::string>& words) : path_(path), words_(words) {}
+
+  Experiment read() {
+    experiment_.name = experiment_name(path_);
+    experiment_.source = path_.string();
+    const auto file = read_config(path_);
+    auto own = entries_of(file, path_.parent_path());
+    apply_words(own);
+    // The command line's keys of the experiment itself (seeds, arms …) stand as if written in the file.
+    std::vector<Entry> reserved, settings;
+    for (auto& entry : own) (is_reserved(head(entry.key)) ? reserved : settings).push_back(std::move(entry));
+    for (auto& entry : command_line_) {
+      if (is_reserved(head(entry.key)))
+        replace(reserved, std::move(entry));
+      else
+        command_line_settings_.push_back(std::move(entry));
+    }
+    // An extended file is read where `extends` stands: before the file that names it.
+    chain_.push_back(fs::weakly_canonical(path_));
+    for (const auto& entry : reserved)
+      if (entry.key == "extends") extend(entry);
+    drop_tables(settings);
+    experiment_.layers.push_back({file.name, std::move(settings)});
+    experiment_.layers.push_back({kCommandLine, std::move(command_line_settings_)});
+    for (const auto& entry : reserved) read_reserved(entry);
+    finish();
+    problems_.raise();
+    return std::move(experiment_);
+  }
+
+ private:
+  static void drop_tables(std::vector<Entry>& entries) {
+    std::erase_if(entries, [](const Entry& e) { return e.value.is_object() || e.value.is_null(); });
+  }
+
+  static void replace(std::vector<Entry>& entries, Entry entry) {
+    for (auto& old : entries)
+      if (old.key == entry.key) {
+        old = std::move(entry);
+        return;
+      }
+    entries.push_back(std::move(entry));
+  }
+
+  void apply_words(std::vector<Entry>& own) {
+    for (const auto& word : words_) {
+      if (!word.empty() && word[0] == '~') {
+        remove(own, word.substr(1));
+        continue;
+      }
+      const auto equals = word.find('=');
+      if (equals == std::string::npos || equals == 0) {
+        problems_.add_line(fmt::format("{}: found {}, expected key=value or ~key", kCommandLine, shown(word)));
+        continue;
+      }
+      const auto key = word.substr(0, equals);
+      const auto values = split_values(word.substr(equals + 1));
+      if (values.size() == 1) {
+        replace(command_line_, {key, parse_config_value(values[0], kCommandLine), kCommandLine, kCommandLine, fs::current_path()});
+        continue;
+      }
+      Json points = Json::array();
+      for (const auto& value : values) points.push_back(parse_config_value(value, kCommandLine));
+      replace(command_line_, {"grid." + key, points, kCommandLine, kCommandLine, fs::current_path()});
+    }
+  }
+
+  void remove(std::vector<Entry>& own, const std::string& key) {
+    const auto before = own.size();
+    std::vector<std::string> keys;
+    for (const auto& entry : own) keys.push_back(entry.key);
+    std::erase_if(own, [&](const Entry& e) { return beneath(e.key, key); });
+    if (own.size() != before) return;
+    // A table is named by a prefix of its keys.
+    std::set<std::string> prefixes(keys.begin(), keys.end());
+    for (const auto& full : keys)
+      for (auto dot = full.find('.'); dot != std::string::npos; dot = full.find('.', dot + 1)) prefixes.insert(full.substr(0, dot));
+    const auto near = did_you_mean(key, {prefixes.begin(), prefixes.end()});
+    problems_.add(kCommandLine, "~" + key,
+                  fmt::format("found nothing to remove in {}{}", path_.string(), near ? "; did you mean \"~" + *near + "\"?" : ""));
+  }
+
+  void extend(const Entry& entry) {
+    Json list = entry.value.is_string() ? Json::array({entry.value}) : entry.value;
+    if (!list.is_array() || !std::all_of(list.begin(), list.end(), [](const Json& v) { return v.is_string(); })) {
+      problems_.add(entry.origin, entry.key, fmt::format("found {}, expected a file or a list of files", shown(entry.value)));
+      return;
+    }
+    for (const auto& one : list) read_extended(entry, entry.folder / one.get<std::string>());
+  }
+
+  void read_extended(const Entry& entry, const fs::path& path) {
+    const auto canonical_path = fs::weakly_canonical(path);
+    if (std::find(chain_.begin(), chain_.end(), canonical_path) != chain_.end()) {
+      problems_.add(entry.origin, "extends", fmt::format("found \"{}\", which extends itself", path.string()));
+      return;
+    }
+    if (!fs::is_regular_file(path)) {
+      problems_.add(entry.origin, "extends", fmt::format("found \"{}\", expected a file that exists", path.string()));
+      return;
+    }
+    const auto file = read_config(path);
+    chain_.push_back(canonical_path);
+    std::vector<Entry> settings;
+    for (auto& inner : entries_of(file, path.parent_path())) {
+      if (inner.key == "extends")
+        extend(inner);
+      else if (is_reserved(head(inner.key)))
+        problems_.add(inner.key_origin, inner.key,
+                      fmt::format("found '{}' in an extended file, expected settings only", head(inner.key)));
+      else
+        settings.push_back(std::move(inner));
+    }
+    chain_.pop_back();
+    drop_tables(settings);
+    experiment_.layers.push_back({file.name, std::move(settings)});
+  }
+
+  void read_reserved(const Entry& entry) {
+    const auto word = head(entry.key);
+    if (word == "extends") return;
+    if (word == "question" || word == "baseline")
+      read_text(entry, word == "question" ? experiment_.question : experiment_.baseline);
+    else if (word == "seeds")
+      read_seeds(entry);
+    else if (word == "arm")
+      read_arm(entry);
+    else if (word == "grid")
+      read_grid(entry);
+    else
+      problems_.add(entry.key_origin, entry.key,
+                    fmt::format("found section '{}', which this version does not support yet; it has arms and grids", word));
+    if (word == "baseline") baseline_origin_ = entry.origin;
+  }
+
+  void read_text(const Entry& entry, std::string& into) {
+    if (entry.value.is_string())
+      into = entry.value;
+    else
+      problems_.add(entry.origin, entry.key, fmt::format("found {}, expected a string", shown(entry.value)));
+  }
+
+  void read_seeds(const Entry& entry) {
+    constexpr int64_t kMost = 10000;
+    const Json& value = entry.value;
+    const auto is_seed = [](const Json& v) { return v.is_number_integer() && v.get<int64_t>() >= 0; };
+    std::vector<int64_t> seeds;
+    if (value.is_number_integer() && value.get<int64_t>() >= 1 && value.get<int64_t>() <= kMost) {
+      for (int64_t i = 0; i < value.get<int64_t>(); ++i) seeds.push_back(i);
+    } else if (value.is_array() && !value.empty() && std::all_of(value.begin(), value.end(), is_seed)) {
+      seeds = value.get<std::vector<int64_t>>();
+      if (std::set<int64_t>(seeds.begin(), seeds.end()).size() != seeds.size()) seeds.clear();
+    }
+    if (seeds.empty())
+      problems_.add(entry.origin, entry.key,
+                    fmt::format("found {}, expected a number of seeds from 1 to {}, or a list of different seeds of at least 0",
+                                shown(value), kMost));
+    else
+      experiment_.seeds = std::move(seeds);
+  }
+
+  void read_arm(const Entry& entry) {
+    const auto rest = tail(entry.key);
+    if (rest.empty()) {
+      if (!entry.value.is_object() && !entry.value.is_null())
+        problems_.add(entry.origin, entry.key, fmt::format("found {}, expected tables [arm.<name>]", shown(entry.value)));
+      return;
+    }
+    const auto name = head(rest), key = tail(rest);
+    const bool table = entry.value.is_object() || entry.value.is_null();
+    if (key.empty() && !table) {
+      problems_.add(entry.origin, entry.key, fmt::format("found {}, expected a table [arm.{}]", shown(entry.value), name));
+      return;
+    }
+    auto& layer = point("arm", name, "arm." + name).layer;
+    if (table) return;
+    if (is_reserved(head(key)))
+      problems_.add(entry.key_origin, entry.key,
+                    fmt::format("found section '{}' in an arm, which this version does not support yet; it has arms and grids", head(key)));
+    else
+      layer.entries.push_back({key, entry.value, entry.origin, entry.key_origin, entry.folder});
+  }
+
+  void read_grid(const Entry& entry) {
+    const auto key = tail(entry.key);
+    if (entry.value.is_object() || entry.value.is_null()) return;
+    if (key.empty() || !entry.value.is_array() || entry.value.empty()) {
+      problems_.add(entry.origin, entry.key, fmt::format("found {}, expected a list of values", shown(entry.value)));
+      return;
+    }
+    for (size_t i = 0; i < entry.value.size(); ++i) {
+      const auto& value = entry.value[i];
+      if (std::find(entry.value.begin(), entry.value.begin() + static_cast<std::ptrdiff_t>(i), value) !=
+          entry.value.begin() + static_cast<std::ptrdiff_t>(i)) {
+        problems_.add(entry.origin, entry.key, fmt::format("found {} twice, expected different values", shown(value)));
+        continue;
+      }
+      const auto label = fmt::format("{}={}", key, value.is_string() ? value.get<std::string>() : canonical(value));
+      point(key, label, "grid." + key).layer.entries.push_back({key, value, entry.origin, entry.key_origin, entry.folder});
+    }
+  }
+
+  AxisPoint& point(const std::string& axis_name, const std::string& label, const std::string& layer_name) {
+    auto axis = std::find_if(experiment_.axes.begin(), experiment_.axes.end(), [&](const Axis& a) { return a.name == axis_name; });
+    if (axis == experiment_.axes.end()) axis = experiment_.axes.insert(axis, Axis{axis_name, {}});
+    for (auto& one : axis->points)
+      if (one.label == label) return one;
+    axis->points.push_back({label, {layer_name, {}}});
+    return axis->points.back();
+  }
+
+  void finish() {
+    // Arms are the outermost axis, wherever the file has them: a table of cells then reads by arm.
+    std::stable_partition(experiment_.axes.begin(), experiment_.axes.end(), [](const Axis& a) { return a.name == "arm"; });
+    std::vector<std::string> arms;
+    if (!experiment_.axes.empty() && experiment_.axes[0].name == "arm")
+      for (const auto& point : experiment_.axes[0].points) arms.push_back(point.label);
+    check_axes();
+    check_command_line();
+    if (experiment_.baseline.empty() || std::find(arms.begin(), arms.end(), experiment_.baseline) != arms.end()) return;
+    const auto near = did_you_mean(experiment_.baseline, arms);
+    problems_.add(baseline_origin_, "baseline",
+                  fmt::format("found {}, expected {}{}", shown(experiment_.baseline),
+                              arms.empty() ? "no baseline in a file without arms" : fmt::format("an arm: {}", fmt::join(arms, ", ")),
+                              near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+  }
+
+  // No key may be set by two axes: which of them wins would depend on their order.
+  void check_axes() {
+    for (size_t a = 0; a < experiment_.axes.size(); ++a)
+      for (size_t b = a + 1; b < experiment_.axes.size(); ++b)
+        for (const auto& point : experiment_.axes[a].points)
+          for (const auto& entry : point.layer.entries)
+            if (entry.key == experiment_.axes[b].name)
+              problems_.add(entry.key_origin, entry.key,
+                            fmt::format("found in {} and in the grid ({}), expected in one of them", point.layer.name,
+                                        experiment_.axes[b].points[0].layer.entries[0].key_origin));
+  }
+
+  // A word that every cell overrides would be ignored without notice.
+  void check_command_line() {
+    for (const auto& word : experiment_.layers.back().entries) {
+      for (const auto& axis : experiment_.axes) {
+        const Entry* first = nullptr;
+        const bool everywhere = std::all_of(axis.points.begin(), axis.points.end(), [&](const AxisPoint& point) {
+          for (const auto& entry : point.layer.entries)
+            if (entry.key == word.key) {
+              if (!first) first = &entry;
+              return true;
+            }
+          return false;
+        });
+        if (everywhere && first)
+          problems_.add(kCommandLine, word.key,
+                        fmt::format("found a value that {} overrides everywhere ({}), expected {}", axis.name == "arm" ? "every arm" : "the grid",
+                                    first->key_origin,
+                                    axis.name == "arm" ? fmt::format("arm.<name>.{}=…", word.key) : fmt::format("~grid.{} beside it", word.key)));
+      }
+    }
+  }
+
+  fs::path path_;
+  std::vector<std::string> words_;
+  Experiment experiment_;
+  std::vector<Entry> command_line_, command_line_settings_;
+  std::vector<fs::path> chain_;  // of files being extended, for cycles
+  std::string baseline_origin_;
+  Problems problems_;
+};
+
+}  // namespace
+
+void Problems::add(const std::string& origin, const std::string& key, const std::string& text) {
+  add_line(fmt::format("{}: {}: {}", origin, key, text));
+}
+
+void Problems::add_line(const std::string& line) {
+  if (std::find(lines_.begin(), lines_.end(), line) == lines_.end()) lines_.push_back(line);
+}
+
+void Problems::raise() const {
+  if (!lines_.empty()) throw Error(ExitCode::bad_config, fmt::format("{}", fmt::join(lines_, "\n")));
+}
+
+Experiment read_experiment(const fs::path& path, const std::vector<std::string>& words) { return Reader(path, words).read(); }
+
+std::string experiment_name(const fs::path& path) {
+  const auto whole = fs::weakly_canonical(path).replace_extension();
+  fs::path below;
+  bool found = false;
+  for (const auto& part : whole) {
+    if (found) below /= part;
+    if (part == "experiments") {
+      found = true;
+      below.clear();
+    }
+  }
+  return found && !below.empty() ? below.generic_string() : whole.filename().string();
+}
+
+}  // namespace tessera

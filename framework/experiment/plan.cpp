@@ -1,0 +1,167 @@
+#include "experiment/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "core/stage_folder.hpp"
+
+namespace tessera {
+namespace fs = std::filesystem;
+namespace {
+
+Json plugins_of(const Cell& cell) {
+  Json plugins = Json::object();
+  for (const auto& [kind, plugin] : cell.plugins)
+    if (kind != "data_source")
+      plugins[kind] = {{"id", plugin->id}, {"file", plugin->file}, {"sha256", plugin->sha256}, {"revision", plugin->revision}};
+  return plugins;
+}
+
+// "experiments/q.toml:9:1: sampling.plugin: found …, expected … (prior.plugin: experiments/q.toml:5:1)"
+void add_refusal(const Cell& cell, const Json& error, const std::string& source, Problems& problems) {
+  const auto key = error.value("key", "");
+  const auto place = [&](const std::string& name) {
+    const auto found = cell.settings.find(name);
+    if (found == cell.settings.end()) return source;
+    return found->second.origin == "default" ? source + " (default)" : found->second.origin;
+  };
+  auto text = error.at("text").get<std::string>();
+  if (const auto other = error.value("other", ""); !other.empty()) text += fmt::format(" ({}: {})", other, place(other));
+  if (key.empty())
+    problems.add_line(fmt::format("{}: cell '{}': {}", source, cell.label, text));
+  else
+    problems.add(place(key), key, text);
+}
+
+// One request for all cells that ask the same.
+std::vector<Json> ask(const std::vector<Cell>& cells, const Checker& check) {
+  std::vector<Json> requests;
+  std::map<std::string, size_t> index;
+  std::vector<size_t> of_cell;
+  for (const auto& cell : cells) {
+    Json request = {{"settings", cell.nested()}, {"plugins", plugins_of(cell)}};
+    const auto [at, fresh] = index.emplace(canonical(request), requests.size());
+    if (fresh) requests.push_back(std::move(request));
+    of_cell.push_back(at->second);
+  }
+  const auto answers = requests.empty() ? std::vector<Json>() : check(requests);
+  std::vector<Json> result;
+  for (size_t i : of_cell) result.push_back(answers.at(i));
+  return result;
+}
+
+// A published stage is stale when an input's outputs are no longer those that it read.
+void find_state(PlannedStage& stage, const fs::path& results, std::map<std::string, std::optional<Json>>& published) {
+  const auto read = [&](const std::string& kind, const std::string& key) -> const std::optional<Json>& {
+    const auto name = kind + "-" + key;
+    if (!published.count(name)) published[name] = StageFolder(results, kind, key).published();
+    return published.at(name);
+  };
+  const auto& own = read(stage.kind, stage.key);
+  if (!own) return;
+  stage.state = StageState::reused;
+  const Json recorded = own->value("inputs", Json::object());
+  for (const auto& [slot, input] : recorded.items()) {
+    const auto& now = read(slot, input.at("key"));
+    if (!now) continue;
+    for (const auto& [file, hash] : input.at("outputs").items()) {
+      const auto& outputs = now->at("outputs");
+      if (outputs.contains(file) && outputs.at(file).at("sha256") == hash) continue;
+      stage.state = StageState::stale;
+      stage.stale_input = slot;
+    }
+  }
+}
+
+}  // namespace
+
+const char* to_string(StageState state) {
+  return state == StageState::to_run ? "to run" : state == StageState::reused ? "reused" : "stale";
+}
+
+const PlannedStage& Plan::stage(const std::string& key) const {
+  return *std::find_if(stages.begin(), stages.end(), [&](const PlannedStage& s) { return s.key == key; });
+}
+
+size_t Plan::count(StageState state) const {
+  return static_cast<size_t>(std::count_if(stages.begin(), stages.end(), [&](const PlannedStage& s) { return s.state == state; }));
+}
+
+Plan make_plan(const Experiment& experiment, const Declarations& declarations, const Checker& check, const fs::path& results) {
+  Plan plan{experiment.name, experiment.question, experiment.source, experiment.baseline, experiment.seeds, {}, {}, {}, {}, {}};
+  Problems problems;
+  plan.cells = expand_cells(experiment, declarations, problems);
+  plan.answers = ask(plan.cells, check);
+  for (size_t i = 0; i < plan.cells.size(); ++i)
+    if (!plan.answers[i].value("ok", false))
+      for (const auto& error : plan.answers[i].at("errors")) add_refusal(plan.cells[i], error, plan.source, problems);
+  plan.problems = problems.lines();
+
+  std::map<std::string, size_t> known;
+  for (size_t c = 0; c < plan.cells.size(); ++c) {
+    if (!plan.answers[c].value("ok", false)) continue;
+    const auto fingerprint = plan.answers[c].at("data").at("fingerprint").get<std::string>();
+    for (int64_t seed : plan.seeds) {
+      PlannedTrial trial{c, seed, {}};
+      for (auto& stage : trial_stages(plan.cells[c], seed, fingerprint, declarations)) {
+        trial.stages[stage.slot] = stage.key;
+        const auto [at, fresh] = known.emplace(stage.key, plan.stages.size());
+        if (fresh)
+          plan.stages.push_back({stage.kind, stage.key, stage.subject, stage.request, std::move(stage.parts), stage.inputs, stage.seed,
+                                 StageState::to_run, "", plan.cells[c].label, c, 0});
+        ++plan.stages[at->second].users;
+      }
+      plan.trials.push_back(std::move(trial));
+    }
+  }
+  std::map<std::string, std::optional<Json>> published;
+  for (auto& stage : plan.stages) find_state(stage, results, published);
+  return plan;
+}
+
+Json stage_spec(const Plan& plan, const PlannedStage& stage, const fs::path& results, int threads) {
+  const auto& cell = plan.cells[stage.cell];
+  Json settings = cell.nested();
+  settings.erase("numerics");
+  Json origins = Json::object();
+  for (const auto& [key, setting] : cell.settings)
+    if (setting.origin != "default") origins[key] = setting.origin;
+  Json spec = {{"results", fs::absolute(results).lexically_normal().string()},
+               {"kind", stage.kind},
+               {"key", stage.key},
+               {"parts", stage.parts},
+               {"seed", stage.seed},
+               {"settings", std::move(settings)},
+               {"plugins", plugins_of(cell)},
+               {"inputs", stage.inputs},
+               {"numerics", numerics_class(cell)},
+               {"threads", threads},
+               {"origins", std::move(origins)}};
+  if (!stage.request.empty()) spec["request"] = stage.request;
+  if (!stage.subject.empty()) spec["subject"] = stage.subject;
+  return spec;
+}
+
+Json plan_json(const Plan& plan) {
+  Json cells = Json::array(), trials = Json::array(), stages = Json::array(), lapsed = Json::array();
+  for (size_t i = 0; i < plan.cells.size(); ++i) {
+    const auto& cell = plan.cells[i];
+    Json options = Json::array();
+    for (const auto& [key, setting] : cell.settings) options.push_back({key, setting.value, setting.origin});
+    cells.push_back({{"label", cell.label}, {"hash", cell.hash}, {"axes", cell.axes}, {"options", options}, {"answer", plan.answers[i]}});
+    for (const auto& one : cell.lapsed)
+      lapsed.push_back({{"cell", one.cell}, {"key", one.key}, {"origin", one.origin}, {"from", one.old_plugin}, {"to", one.new_plugin}});
+  }
+  for (const auto& trial : plan.trials)
+    trials.push_back({{"cell", plan.cells[trial.cell].label}, {"seed", trial.seed}, {"stages", trial.stages}});
+  for (const auto& stage : plan.stages)
+    stages.push_back({{"kind", stage.kind}, {"key", stage.key}, {"state", to_string(stage.state)}, {"inputs", stage.inputs},
+                      {"parts", stage.parts}, {"trials", stage.users}});
+  return {{"experiment", plan.experiment}, {"question", plan.question}, {"source", plan.source}, {"baseline", plan.baseline},
+          {"seeds", plan.seeds},           {"cells", cells},            {"trials", trials},      {"stages", stages},
+          {"lapsed", lapsed},              {"problems", plan.problems}};
+}
+
+}  // namespace tessera

@@ -1,0 +1,61 @@
+// The plan: which stages an experiment needs, which of them are there. It changes nothing but caches.
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "experiment/stage_key.hpp"
+
+namespace tessera {
+
+enum class StageState { to_run, reused, stale };
+const char* to_string(StageState state);
+
+struct PlannedStage {
+  std::string kind, key, subject, request;
+  Json parts;
+  std::map<std::string, std::string> inputs;  // slot -> key
+  int64_t seed = 0;
+  StageState state = StageState::to_run;
+  std::string stale_input;   // the slot whose outputs are no longer those that were read
+  std::string used_by;       // label of the first cell that needs it, for humans
+  size_t cell = 0, users = 0;  // first cell; number of trials
+
+  std::string title() const;  // "evaluation of samples top_half"
+};
+
+struct PlannedTrial {
+  size_t cell = 0;
+  int64_t seed = 0;
+  std::map<std::string, std::string> stages;  // slot -> key
+};
+
+struct Plan {
+  std::string experiment, question, source, baseline;
+  std::vector<int64_t> seeds;
+  std::vector<Cell> cells;
+  std::vector<Json> answers;  // one a cell: what tessera-host --check said
+  std::vector<PlannedTrial> trials;
+  std::vector<PlannedStage> stages;  // distinct; inputs before those that need them
+  std::vector<std::string> problems;  // "origin: key: found …, expected …"; a plan with problems cannot run
+
+  const PlannedStage& stage(const std::string& key) const;
+  size_t count(StageState state) const;
+};
+
+// Answers of `tessera-host --check`, one a request {"settings":…, "plugins":…}, in order.
+using Checker = std::function<std::vector<Json>(const std::vector<Json>& requests)>;
+
+Plan make_plan(const Experiment& experiment, const Declarations& declarations, const Checker& check,
+               const std::filesystem::path& results);
+
+// What `tessera-host work` reads.
+Json stage_spec(const Plan& plan, const PlannedStage& stage, const std::filesystem::path& results, int threads);
+
+// The plan for machines (`plan --json`) and for humans.
+Json plan_json(const Plan& plan);
+std::string plan_text(const Plan& plan);
+
+}  // namespace tessera
