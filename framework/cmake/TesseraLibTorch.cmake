@@ -27,6 +27,13 @@ set_target_properties(c10 PROPERTIES IMPORTED_LOCATION ${TESSERA_TORCH_DIR}/lib/
 add_library(torch_cpu SHARED IMPORTED GLOBAL)
 set_target_properties(torch_cpu PROPERTIES IMPORTED_LOCATION ${TESSERA_TORCH_DIR}/lib/libtorch_cpu.so)
 add_library(tessera_torch INTERFACE IMPORTED GLOBAL)
+# The wheel ships fmt headers of another version, without the library: ours, where there are any, are looked up first.
+find_path(TESSERA_FMT_INCLUDE fmt/core.h)
+if(TESSERA_FMT_INCLUDE)
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated/fmt_first)
+  file(CREATE_LINK ${TESSERA_FMT_INCLUDE}/fmt ${CMAKE_BINARY_DIR}/generated/fmt_first/fmt SYMBOLIC)
+  target_include_directories(tessera_torch SYSTEM INTERFACE ${CMAKE_BINARY_DIR}/generated/fmt_first)
+endif()
 target_include_directories(tessera_torch SYSTEM INTERFACE
   ${TESSERA_TORCH_DIR}/include ${TESSERA_TORCH_DIR}/include/torch/csrc/api/include)
 # The wheel's own libraries have references that only its CUDA half resolves.
