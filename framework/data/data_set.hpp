@@ -55,16 +55,17 @@ struct DataSet {
   Subset train, validation, test;
   std::vector<std::string> class_names;  // empty = unconditional
   int64_t groups = 0;                    // content groups that the split was made of
+  int64_t near_test = 0;                 // train and validation images that have a relative in a test split the source gives
   ImageShape image() const;
   int64_t classes() const { return static_cast<int64_t>(class_names.size()); }
 };
 
-// Loads and splits. The same source content, values and options give the same bytes. Throws Error(bad_config) naming the file,
-// or the option that leaves no validation image.
+// Loads and splits. The same source content, values and options give the same bytes. Throws DataError that
+// names the file, or the option that leaves a split without images.
 DataSet make_data_set(const DataSource& source, const OptionValues& values, const DataOptions& options);
 
 // images.safetensors: {train,validation,test}_images U8 MCHW, {…}_labels I64; metadata class_names, {…}_names as JSON lists,
-// groups. `test_…` only where there is a test split. Written whole or not at all.
+// groups, near_test. `test_…` only where there is a test split. Written whole or not at all.
 void save_data_set(const DataSet& data, const std::filesystem::path& path);
 // Throws Error(run_failed) where the file is damaged.
 DataSet load_data_set(const std::filesystem::path& path);

@@ -12,10 +12,22 @@
 #include <string>
 #include <vector>
 
+#include "core/error.hpp"
 #include "tessera/layout.hpp"
 #include "tessera/options.hpp"
 
 namespace tessera {
+
+// bad_config, with the option of the source that is to blame (so that it gets its file, line and column). The text names the
+// file that is missing, damaged or of the wrong kind.
+class DataError : public Error {
+ public:
+  DataError(std::string option, const std::string& text) : Error(ExitCode::bad_config, text), option_(std::move(option)) {}
+  const std::string& option() const { return option_; }
+
+ private:
+  std::string option_;
+};
 
 // What can be said without decoding an image.
 struct SourceFacts {
@@ -25,8 +37,8 @@ struct SourceFacts {
   int64_t classes = 0;  // 0 or at least 2
 };
 
-// Which split a source prescribes for an image; by_content leaves it to the splitter.
-enum class GivenSplit : uint8_t { by_content, train, validation, test };
+// Which split a source prescribes for an image; by_content: train or validation, as the splitter decides.
+enum class GivenSplit : uint8_t { by_content, test };
 
 // One entry an image in every list.
 struct RawImages {
@@ -41,7 +53,7 @@ struct RawImages {
 struct DataSource {
   std::string id, summary;
   OptionTable options;
-  // Both throw Error(bad_config) that names the file where a file is missing, damaged or of the wrong kind.
+  // Both throw DataError.
   SourceFacts (*inspect)(const OptionValues& values);
   RawImages (*load)(const OptionValues& values);
 };
@@ -51,6 +63,18 @@ const std::vector<DataSource>& data_sources();
 std::vector<std::string> data_source_ids();
 // Throws std::out_of_range for an unknown id (choices are checked before).
 const DataSource& data_source(const std::string& id);
+
+// Calls f; an Error of it is blamed on the option.
+template <class Function>
+auto blame(const char* option, Function f) {
+  try {
+    return f();
+  } catch (const DataError&) {
+    throw;
+  } catch (const Error& error) {
+    throw DataError(option, error.what());
+  }
+}
 
 template <class Source>
 DataSource describe_source() {
