@@ -33,6 +33,8 @@ const Selector* selector_of_section(const std::string& section) {
 
 std::string hint(const std::optional<std::string>& near) { return near ? fmt::format("; did you mean \"{}\"?", *near) : ""; }
 
+std::string with_article(const std::string& noun) { return (std::string("aeiou").find(noun[0]) == std::string::npos ? "a " : "an ") + noun; }
+
 // "${prior.width}" -> "prior.width"; empty for any other value.
 std::string reference(const Json& value) {
   if (!value.is_string()) return {};
@@ -87,7 +89,7 @@ class Resolver {
     const auto ids = declarations_.ids(selector.kind);
     failed_selectors_.push_back(selector.key);
     if (!entry.value.is_string()) {
-      problem(entry.origin, entry.key, fmt::format("found {}, expected the name of a {}", shown(entry.value), selector.noun));
+      problem(entry.origin, entry.key, fmt::format("found {}, expected the name of {}", shown(entry.value), with_article(selector.noun)));
       return nullptr;
     }
     const auto id = entry.value.get<std::string>();
@@ -99,7 +101,7 @@ class Resolver {
       problem(entry.origin, entry.key, fmt::format("found {}, a library that was refused: {}", shown(entry.value), reason));
     else
       problem(entry.origin, entry.key,
-              fmt::format("found {}, expected a {}: {}{}", shown(entry.value), selector.noun,
+              fmt::format("found {}, expected {}: {}{}", shown(entry.value), with_article(selector.noun),
                           ids.empty() ? "none is installed" : fmt::format("{}", fmt::join(ids, ", ")), hint(did_you_mean(id, ids))));
     return nullptr;
   }
@@ -124,7 +126,7 @@ class Resolver {
       if (cell_.plugins.count(selector.kind)) continue;
       if (std::find(failed_selectors_.begin(), failed_selectors_.end(), selector.key) != failed_selectors_.end()) continue;
       problem(file, selector.key,
-              fmt::format("found nothing, expected a {}: {}", selector.noun, fmt::join(declarations_.ids(selector.kind), ", ")));
+              fmt::format("found nothing, expected {}: {}", with_article(selector.noun), fmt::join(declarations_.ids(selector.kind), ", ")));
     }
   }
 
@@ -190,14 +192,14 @@ class Resolver {
   // Replaces "${key}" by that key's final value, through any number of steps.
   void follow(const std::string& key, Setting& setting) {
     std::vector<std::string> seen = {key};
-    for (auto target = reference(setting.value); !target.empty(); target = reference(setting.value)) {
+    Json value = setting.value;
+    for (auto target = reference(value); !target.empty(); target = reference(value)) {
       const auto found = cell_.settings.find(target);
       if (found == cell_.settings.end()) {
         std::vector<std::string> keys;
-        for (const auto& [name, value] : cell_.settings) keys.push_back(name);
+        for (const auto& one : cell_.settings) keys.push_back(one.first);
         problem(setting.origin, key,
                 fmt::format("found a reference to '{}', expected a key that exists{}", target, hint(did_you_mean(target, keys))));
-        setting.value = nullptr;
         failed_.push_back(key);
         return;
       }
@@ -207,9 +209,9 @@ class Resolver {
         failed_.push_back(key);
         return;
       }
-      // A copy: later steps must not change what the target's own value is.
-      setting.value = Json(found->second.value);
+      value = found->second.value;
     }
+    setting.value = std::move(value);
   }
 
   void check_values() {

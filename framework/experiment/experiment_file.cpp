@@ -316,7 +316,7 @@ class Reader {
         });
         if (everywhere && first)
           problems_.add(kCommandLine, word.key,
-                        fmt::format("found a value that {} overrides everywhere ({}), expected {}", axis.name == "arm" ? "every arm" : "the grid",
+                        fmt::format("found a value that {} overrides ({}), expected {}", axis.name == "arm" ? "every arm" : "the grid",
                                     first->key_origin,
                                     axis.name == "arm" ? fmt::format("arm.<name>.{}=…", word.key) : fmt::format("~grid.{} beside it", word.key)));
       }

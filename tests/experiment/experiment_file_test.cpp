@@ -1,0 +1,255 @@
+// Experiment files: layers, arms, grids, references, plugins that change, and the whole text of every error.
+#include "experiment/experiment_file.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "core/error.hpp"
+#include "experiment/cell.hpp"
+#include "fake_engine.hpp"
+#include "temporary_folder.hpp"
+
+namespace tessera {
+namespace {
+
+// A file that is complete: what tests add to it is what they are about.
+const std::string kBase =
+    "tokenizer.encoder.plugin = \"conv\"\n"
+    "tokenizer.quantizer.plugin = \"vq\"\n"
+    "prior.plugin = \"gpt\"\n"
+    "sampling.plugin = \"scan_line\"\n";
+
+class ExperimentFile : public ::testing::Test {
+ protected:
+  ExperimentFile() : before_(std::filesystem::current_path()) { std::filesystem::current_path(folder_.path()); }
+  ~ExperimentFile() override { std::filesystem::current_path(before_); }
+
+  std::vector<Cell> cells(const std::string& text, const std::vector<std::string>& words = {}) {
+    folder_.write("e.toml", text);
+    Problems problems;
+    auto expanded = expand_cells(read_experiment("e.toml", words), declarations_, problems);
+    problems.raise();
+    return expanded;
+  }
+
+  std::string errors(const std::string& text, const std::vector<std::string>& words = {}) {
+    try {
+      cells(text, words);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::bad_config);
+      return error.what();
+    }
+    return "no error";
+  }
+
+  static std::vector<std::string> labels(const std::vector<Cell>& cells) {
+    std::vector<std::string> all;
+    for (const auto& cell : cells) all.push_back(cell.label);
+    return all;
+  }
+
+  TemporaryFolder folder_;
+  Declarations declarations_{fake_engine_manifest(), fake_plugins()};
+
+ private:
+  std::filesystem::path before_;
+};
+
+using Labels = std::vector<std::string>;
+
+TEST_F(ExperimentFile, OneCellWithoutAxes) {
+  const auto all = cells(kBase + "prior.width = 64\n");
+  ASSERT_EQ(labels(all), Labels{"e"});
+  EXPECT_EQ(all[0].value("prior.width"), 64);
+  EXPECT_EQ(all[0].settings.at("prior.width").origin, "e.toml:5:15");
+  EXPECT_EQ(all[0].value("prior.heads"), 4);
+  EXPECT_EQ(all[0].settings.at("prior.heads").origin, "default");
+  EXPECT_EQ(all[0].value("data.source"), "emoji") << "the manifest's default";
+  EXPECT_EQ(all[0].nested().at("prior").at("train").at("steps"), 100);
+  EXPECT_EQ(all[0].nested().at("tokenizer").at("quantizer").at("plugin"), "vq");
+}
+
+TEST_F(ExperimentFile, LaterLayersWin) {
+  folder_.write("presets/deep.toml", "prior.layers = 8\nprior.width = 8\nprior.heads = 2\n");
+  folder_.write("presets/wide.toml", "extends = \"deep.toml\"\nprior.width = 256\nprior.heads = 8\n");
+  const auto all = cells("extends = [\"presets/wide.toml\"]\n" + kBase + "prior.heads = 16\n[arm.a]\n[arm.b]\nprior.layers = 2\n",
+                         {"prior.train.steps=7"});
+  ASSERT_EQ(labels(all), (Labels{"a", "b"}));
+  EXPECT_EQ(all[0].value("prior.layers"), 8) << "from the file that the extended file extends";
+  EXPECT_EQ(all[0].value("prior.width"), 256) << "the extended file wins over what it extends";
+  EXPECT_EQ(all[0].value("prior.heads"), 16) << "the file wins over what it extends";
+  EXPECT_EQ(all[0].value("prior.train.steps"), 7) << "the command line wins over the file";
+  EXPECT_EQ(all[1].value("prior.layers"), 2) << "an arm wins over all";
+  EXPECT_EQ(all[0].settings.at("prior.layers").origin, "presets/deep.toml:1:16");
+  EXPECT_EQ(all[0].settings.at("prior.train.steps").origin, "command line");
+}
+
+TEST_F(ExperimentFile, SeedsBaselineAndName) {
+  folder_.write("experiments/sizes/width.toml", kBase + "seeds = [3, 5]\nquestion = \"Why?\"\nbaseline = \"a\"\n[arm.a]\n");
+  const auto experiment = read_experiment("experiments/sizes/width.toml", {});
+  EXPECT_EQ(experiment.name, "sizes/width");
+  EXPECT_EQ(experiment.seeds, (std::vector<int64_t>{3, 5}));
+  EXPECT_EQ(experiment.question, "Why?");
+  EXPECT_EQ(experiment.baseline, "a");
+  EXPECT_EQ(read_experiment("experiments/sizes/width.toml", {"seeds=3"}).seeds, (std::vector<int64_t>{0, 1, 2}));
+}
+
+TEST_F(ExperimentFile, GridsMultiplyArms) {
+  const auto all = cells(kBase + "[grid]\nprior.layers = [2, 3]\nprior.width = [8, 16]\n[arm.z]\n[arm.a]\nprior.heads = 1\n");
+  EXPECT_EQ(labels(all), (Labels{"z, prior.layers=2, prior.width=8", "z, prior.layers=2, prior.width=16", "z, prior.layers=3, prior.width=8",
+                                 "z, prior.layers=3, prior.width=16", "a, prior.layers=2, prior.width=8", "a, prior.layers=2, prior.width=16",
+                                 "a, prior.layers=3, prior.width=8", "a, prior.layers=3, prior.width=16"}));
+  EXPECT_EQ(all[7].axes, (std::map<std::string, std::string>{{"arm", "a"}, {"prior.layers", "prior.layers=3"}, {"prior.width", "prior.width=16"}}));
+}
+
+TEST_F(ExperimentFile, CommandLineMakesAxesAndRemoves) {
+  EXPECT_EQ(labels(cells(kBase, {"prior.layers=2,3"})), (Labels{"prior.layers=2", "prior.layers=3"}));
+  EXPECT_EQ(labels(cells(kBase + "[arm.a]\n[arm.b]\nprior.layers = 2\n", {"~arm.a"})), Labels{"b"});
+  EXPECT_EQ(labels(cells(kBase + "[arm.a]\n", {"arm.b.prior.layers=2"})), (Labels{"a", "b"}));
+  EXPECT_EQ(cells(kBase, {"data.views=[\"identity\", \"flip\"]"})[0].value("data.views"), Json({"identity", "flip"}));
+  EXPECT_EQ(cells(kBase, {"prior.plugin=maskgit"})[0].value("prior.plugin"), "maskgit");
+}
+
+TEST_F(ExperimentFile, ReferencesFollowTheFinalValue) {
+  const auto all = cells(kBase + "prior.train.steps = \"${tokenizer.train.steps}\"\n[arm.short]\ntokenizer.train.steps = 9\n[arm.default]\n");
+  EXPECT_EQ(all[0].value("prior.train.steps"), 9);
+  EXPECT_EQ(all[1].value("prior.train.steps"), 100);
+}
+
+TEST_F(ExperimentFile, IntegersStandForFloats) {
+  const auto all = cells(kBase + "tokenizer.loss.l1 = 2\n");
+  EXPECT_EQ(canonical(all[0].value("tokenizer.loss.l1")), "2.0");
+}
+
+TEST_F(ExperimentFile, OptionsCarryOverWhenThePluginChanges) {
+  const auto all = cells(kBase + "prior.width = 64\nprior.label_smoothing = 0.1\n[arm.masked]\nprior.plugin = \"maskgit\"\nprior.mask_schedule = \"linear\"\n");
+  EXPECT_EQ(all[0].value("prior.width"), 64) << "same name and type";
+  EXPECT_FALSE(all[0].settings.count("prior.label_smoothing"));
+  ASSERT_EQ(all[0].lapsed.size(), 1U);
+  EXPECT_EQ(all[0].lapsed[0].key, "prior.label_smoothing");
+  EXPECT_EQ(all[0].lapsed[0].origin, "e.toml:6:25");
+  EXPECT_EQ(all[0].lapsed[0].old_plugin, "gpt");
+  EXPECT_EQ(all[0].lapsed[0].new_plugin, "maskgit");
+}
+
+TEST_F(ExperimentFile, FilesAreRelativeToTheFileThatNamesThem) {
+  folder_.write("presets/stats.safetensors", "x");
+  folder_.write("presets/p.toml", "tokenizer.encoder.statistics = \"stats.safetensors\"\n");
+  const auto all = cells("extends = \"presets/p.toml\"\n" + kBase);
+  EXPECT_EQ(all[0].value("tokenizer.encoder.statistics"), (folder_.path() / "presets/stats.safetensors").string());
+}
+
+TEST_F(ExperimentFile, ALapsedOptionIsNoErrorButAnUnknownOneIs) {
+  EXPECT_EQ(errors(kBase + "prior.widht = 64\n[arm.masked]\nprior.plugin = \"maskgit\"\n"),
+            "e.toml:5:7: prior.widht: found an unknown key, expected an option of prior plugin 'maskgit'; did you mean \"prior.width\"?");
+}
+
+// All texts in one table: what is added to a complete file, words of the command line, the whole text.
+struct ErrorCase {
+  const char *name, *text;
+  std::vector<std::string> words;
+  const char* expected;
+};
+
+void PrintTo(const ErrorCase& one, std::ostream* out) { *out << one.name; }
+
+class ErrorTexts : public ExperimentFile, public ::testing::WithParamInterface<ErrorCase> {};
+
+TEST_P(ErrorTexts, AreWhole) { EXPECT_EQ(errors(kBase + GetParam().text, GetParam().words), GetParam().expected); }
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ErrorTexts,
+    ::testing::Values(
+        ErrorCase{"UnknownOption", "tokenizer.train.step = 5\n", {},
+                  "e.toml:5:17: tokenizer.train.step: found an unknown key, expected an option of [tokenizer.train]; did you mean "
+                  "\"tokenizer.train.steps\"?"},
+        ErrorCase{"UnknownSection", "priors.width = 5\n", {},
+                  "e.toml:5:8: priors.width: found an unknown key, expected a section that exists; did you mean \"prior.width\"?"},
+        ErrorCase{"UnknownTopLevel", "questions = \"?\"\n", {},
+                  "e.toml:5:1: questions: found an unknown key, expected a section that exists"},
+        ErrorCase{"WrongType", "prior.width = \"wide\"\n", {}, "e.toml:5:15: prior.width: found \"wide\", expected integer from 4 to 4096"},
+        ErrorCase{"OutOfRange", "prior.heads = 0\n", {}, "e.toml:5:15: prior.heads: found 0, expected integer from 1 to 64"},
+        ErrorCase{"WrongChoice", "prior.behaviour = \"crahs\"\n", {},
+                  "e.toml:5:19: prior.behaviour: found \"crahs\", expected one of \"ok\", \"fail\", \"crash\", \"bad_plugin\", \"silent\", "
+                  "\"endless\", \"slow\"; did you mean \"crash\"?"},
+        ErrorCase{"UnknownPlugin", "", {"prior.plugin=gtp"},
+                  "command line: prior.plugin: found \"gtp\", expected a prior plugin: gpt, maskgit; did you mean \"gpt\"?"},
+        ErrorCase{"PluginNoName", "", {"prior.plugin=3"}, "command line: prior.plugin: found 3, expected the name of a prior plugin"},
+        ErrorCase{"RefusedPlugin", "", {"prior.plugin=broken"},
+                  "command line: prior.plugin: found \"broken\", a library that was refused: its probe was killed by signal 11 "
+                  "(Segmentation fault)"},
+        ErrorCase{"UnknownSource", "data.source = \"imagenet\"\n", {},
+                  "e.toml:5:15: data.source: found \"imagenet\", expected a data source: emoji, folder"},
+        ErrorCase{"NoFile", "tokenizer.encoder.statistics = \"/no/such.safetensors\"\n", {},
+                  "e.toml:5:32: tokenizer.encoder.statistics: found \"/no/such.safetensors\", expected a file that exists"},
+        ErrorCase{"UnknownReference", "prior.layers = \"${prior.layer}\"\n", {},
+                  "e.toml:5:16: prior.layers: found a reference to 'prior.layer', expected a key that exists; did you mean \"prior.layers\"?"},
+        ErrorCase{"CircularReference", "prior.layers = \"${prior.heads}\"\nprior.heads = \"${prior.layers}\"\n", {},
+                  "e.toml:6:15: prior.heads: found references in a circle: prior.heads -> prior.layers -> prior.heads\n"
+                  "e.toml:5:16: prior.layers: found references in a circle: prior.layers -> prior.heads -> prior.layers"},
+        ErrorCase{"ReferenceOfAnotherType", "prior.layers = \"${data.source}\"\n", {},
+                  "e.toml:5:16: prior.layers: found \"emoji\", expected integer from 1 to 64"},
+        ErrorCase{"NoSeeds", "seeds = 0\n", {},
+                  "e.toml:5:9: seeds: found 0, expected a number of seeds from 1 to 10000, or a list of different seeds of at least 0"},
+        ErrorCase{"EqualSeeds", "seeds = [1, 1]\n", {},
+                  "e.toml:5:9: seeds: found [1,1], expected a number of seeds from 1 to 10000, or a list of different seeds of at least 0"},
+        ErrorCase{"QuestionNoText", "question = 42\n", {}, "e.toml:5:12: question: found 42, expected a string"},
+        ErrorCase{"UnknownBaseline", "baseline = \"casual\"\n[arm.causal]\n", {},
+                  "e.toml:5:12: baseline: found \"casual\", expected an arm: causal; did you mean \"causal\"?"},
+        ErrorCase{"BaselineWithoutArms", "baseline = \"causal\"\n", {},
+                  "e.toml:5:12: baseline: found \"causal\", expected no baseline in a file without arms"},
+        ErrorCase{"ArmNoTable", "[arm]\nmasked = 3\n", {}, "e.toml:6:10: arm.masked: found 3, expected a table [arm.masked]"},
+        ErrorCase{"GridNoList", "[grid]\nprior.layers = 3\n", {}, "e.toml:6:16: grid.prior.layers: found 3, expected a list of values"},
+        ErrorCase{"GridTwice", "[grid]\nprior.layers = [3, 3]\n", {},
+                  "e.toml:6:16: grid.prior.layers: found 3 twice, expected different values"},
+        ErrorCase{"Zip", "[zip.size]\nprior.layers = [3]\n", {},
+                  "e.toml:6:7: zip.size.prior.layers: found section 'zip', which this version does not support yet; it has arms and grids"},
+        ErrorCase{"Ablate", "[ablate.x]\nprior.layers = 3\n", {},
+                  "e.toml:6:7: ablate.x.prior.layers: found section 'ablate', which this version does not support yet; it has arms and grids"},
+        ErrorCase{"Exclude", "[[exclude]]\narm = \"a\"\n", {},
+                  "e.toml:6:1: exclude.0.arm: found section 'exclude', which this version does not support yet; it has arms and grids"},
+        ErrorCase{"GridInArm", "[arm.a.grid]\nprior.layers = [3]\n", {},
+                  "e.toml:6:7: arm.a.grid.prior.layers: found section 'grid' in an arm, which this version does not support yet; it has arms "
+                  "and grids"},
+        ErrorCase{"TwoAxes", "[arm.a]\nprior.layers = 3\n[grid]\nprior.layers = [1, 2]\n", {},
+                  "e.toml:6:7: prior.layers: found in arm.a and in the grid (e.toml:8:7), expected in one of them"},
+        ErrorCase{"EqualCells", "[arm.a]\n[arm.b]\nprior.layers = 4\n", {},
+                  "e.toml: cells 'a' and 'b' are equal, expected a difference"},
+        ErrorCase{"OverriddenWord", "[arm.a]\nprior.layers = 3\n", {"prior.layers=5"},
+                  "command line: prior.layers: found a value that every arm overrides (e.toml:6:7), expected arm.<name>.prior.layers=…"},
+        ErrorCase{"NothingToRemove", "[arm.masked]\n", {"~arm.maskd"},
+                  "command line: ~arm.maskd: found nothing to remove in e.toml; did you mean \"~arm.masked\"?"},
+        ErrorCase{"NoAssignment", "", {"prior"}, "command line: found \"prior\", expected key=value or ~key"},
+        ErrorCase{"ExtendsMissing", "extends = \"none.toml\"\n", {},
+                  "e.toml:5:11: extends: found \"none.toml\", expected a file that exists"},
+        ErrorCase{"ExtendsNumber", "extends = 3\n", {}, "e.toml:5:11: extends: found 3, expected a file or a list of files"},
+        ErrorCase{"ExtendsItself", "extends = \"e.toml\"\n", {}, "e.toml:5:11: extends: found \"e.toml\", which extends itself"},
+        ErrorCase{"AllAtOnce", "prior.width = 0\nprior.widht = 1\nseeds = 2\ntokenizer.train.lr = \"high\"\n", {},
+                  "e.toml:6:7: prior.widht: found an unknown key, expected an option of prior plugin 'gpt'; did you mean \"prior.width\"?\n"
+                  "e.toml:5:15: prior.width: found 0, expected integer from 4 to 4096\n"
+                  "e.toml:8:22: tokenizer.train.lr: found \"high\", expected number from 0.0 to 1.0"}),
+    [](const auto& test) { return test.param.name; });
+
+TEST_F(ExperimentFile, AnExtendedFileIsPlain) {
+  folder_.write("p.toml", "seeds = 3\nprior.layers = 2\n[arm.a]\n");
+  EXPECT_EQ(errors("extends = \"p.toml\"\n" + kBase),
+            "p.toml:1:1: seeds: found 'seeds' in an extended file, expected settings only\n"
+            "p.toml:3:6: arm.a: found 'arm' in an extended file, expected settings only");
+}
+
+TEST_F(ExperimentFile, ACircleOfFilesIsFound) {
+  folder_.write("a.toml", "extends = \"b.toml\"\n");
+  folder_.write("b.toml", "extends = \"a.toml\"\n");
+  EXPECT_EQ(errors("extends = \"a.toml\"\n" + kBase), "b.toml:1:11: extends: found \"a.toml\", which extends itself");
+}
+
+TEST_F(ExperimentFile, EveryPluginMustBeNamed) {
+  EXPECT_EQ(errors("seeds = 1\n"),
+            "e.toml: tokenizer.encoder.plugin: found nothing, expected an encoder plugin: conv\n"
+            "e.toml: tokenizer.quantizer.plugin: found nothing, expected a quantizer plugin: fsq, vq\n"
+            "e.toml: prior.plugin: found nothing, expected a prior plugin: gpt, maskgit\n"
+            "e.toml: sampling.plugin: found nothing, expected a sampling plugin: halton, iterative_masking, scan_line");
+}
+
+}  // namespace
+}  // namespace tessera

@@ -1,0 +1,121 @@
+// The program of the double: as tessera-host, but its stages take 20 ms and write one small file that depends on the key alone.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+#include <iterator>
+#include <thread>
+
+#include "core/error.hpp"
+#include "core/fault.hpp"
+#include "core/files.hpp"
+#include "core/journal.hpp"
+#include "core/stage_folder.hpp"
+#include "core/subprocess.hpp"
+#include "fake_engine.hpp"
+
+namespace tessera {
+namespace {
+
+std::atomic<bool> stop{false};
+
+std::string behaviour_of(const Json& spec) {
+  const auto& settings = spec.at("settings");
+  const auto kind = spec.at("kind").get<std::string>();
+  if (kind == "tokenizer") return settings.at("tokenizer").at("encoder").at("behaviour");
+  if (kind == "prior") return settings.at("prior").at("behaviour");
+  if (kind == "samples") return settings.at("sampling").at("behaviour");
+  return "ok";
+}
+
+void sleep_ms(int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+
+Json input_hashes(const Json& spec) {
+  Json inputs = Json::object();
+  for (const auto& [slot, key] : spec.at("inputs").items()) {
+    const auto published = StageFolder(spec.at("results").get<std::string>(), slot, key).published();
+    if (!published) throw Error(ExitCode::run_failed, fmt::format("input {} is not published", slot));
+    Json outputs = Json::object();
+    for (const auto& [file, facts] : published->at("outputs").items()) outputs[file] = facts.at("sha256");
+    inputs[slot] = {{"key", key}, {"outputs", outputs}};
+  }
+  return inputs;
+}
+
+ExitCode work() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { stop = true; };
+  for (int number : {SIGTERM, SIGINT}) sigaction(number, &action, nullptr);
+  const auto spec = parse_json(std::string{std::istreambuf_iterator<char>(std::cin), {}}, "spec");
+  const StageFolder folder(spec.at("results").get<std::string>(), spec.at("kind"), spec.at("key"));
+  if (folder.published()) return ExitCode::ok;
+  const auto lease = folder.try_lease();
+  if (!lease) return ExitCode::busy;
+  const auto uuid = make_uuid();
+  const auto results = std::filesystem::path(spec.at("results").get<std::string>());
+  std::filesystem::create_directories(results / "live");
+  write_file_atomically(results / "live" / uuid, std::filesystem::relative(lease->journal(), results).string());
+  JournalWriter journal(lease->journal(),
+                        {{"what", "run"}, {"uuid", uuid}, {"stage", spec.at("key")}, {"kind", spec.at("kind")}, {"n", lease->n()},
+                         {"from_step", 0}, {"parts", spec.at("parts")}, {"inputs", spec.at("inputs")}, {"plugins", Json::object()},
+                         {"env", Json::object()}, {"seed", spec.at("seed")}, {"time", 0.0}});
+  const auto end = [&](const char* state, const std::string& error, ExitCode code) {
+    journal.write({{"t", "end"}, {"state", state}, {"error", error}, {"exit", static_cast<int>(code)}, {"time", 0.0}, {"seconds", 0.0}, {"cpu_seconds", 0.0}});
+    return code;
+  };
+  const auto behaviour = behaviour_of(spec);
+  std::cout << to_line({{"step", 1}, {"steps", 2}, {"rate", 50.0}, {"metrics", {{"loss", 0.5}}}}) << std::endl;
+  TESSERA_FAULT_POINT("fake_host.computing");
+  if (behaviour == "crash") std::abort();
+  if (behaviour == "silent") return ExitCode::ok;
+  if (behaviour == "fail" || behaviour == "bad_plugin")
+    return end("failed", "the loss is NaN at step 1", behaviour == "fail" ? ExitCode::run_failed : ExitCode::bad_plugin);
+  sleep_ms(behaviour == "slow" ? 400 : 20);
+  while (behaviour == "endless" && !stop) sleep_ms(5);
+  if (stop) return end("interrupted", "", ExitCode::interrupted);
+  std::filesystem::create_directories(lease->out());
+  write_file_atomically(lease->out() / "result.txt", spec.at("key").get<std::string>());
+  const auto outputs = describe_outputs(lease->out());
+  const auto inputs = input_hashes(spec);
+  const char* threads = std::getenv("OMP_NUM_THREADS");
+  const char* policy = std::getenv("OMP_WAIT_POLICY");
+  lease->publish({{"kind", spec.at("kind")}, {"key", spec.at("key")}, {"parts", spec.at("parts")}, {"inputs", inputs}, {"outputs", outputs},
+                  {"plugins", Json::object()}, {"env", {{"threads", threads ? threads : ""}, {"policy", policy ? policy : ""}}}});
+  journal.write({{"t", "publish"}, {"outputs", outputs}, {"inputs", inputs}});
+  return end("done", "", ExitCode::ok);
+}
+
+ExitCode check() {
+  for (std::string line; std::getline(std::cin, line);) {
+    const auto request = parse_json(line, "request");
+    std::cout << to_line({{"type", "begin"}, {"id", request.at("id")}}) << std::endl;
+    auto answer = fake_answer(request);
+    answer["type"] = "answer";
+    answer["id"] = request.at("id");
+    std::cout << to_line(answer) << std::endl;
+  }
+  return ExitCode::ok;
+}
+
+ExitCode dispatch(const std::string& mode) {
+  if (mode == "work") return work();
+  if (mode == "--check") return check();
+  if (mode == "--engine") std::cout << to_line(fake_engine_manifest()) << std::endl;
+  return ExitCode::ok;
+}
+
+}  // namespace
+}  // namespace tessera
+
+int main(int argc, char** argv) {
+  tessera::die_with_parent();
+  try {
+    return static_cast<int>(tessera::dispatch(argc > 1 ? argv[1] : ""));
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << std::endl;
+    return 1;
+  }
+}
