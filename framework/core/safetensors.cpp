@@ -127,12 +127,15 @@ void save_safetensors(const std::filesystem::path& path, std::vector<std::pair<s
   std::string header = "{";
   if (!metadata.empty()) header += "\"__metadata__\":" + to_line(Json(metadata));
   size_t offset = 0;
-  for (size_t i = 0; i < arrays.size(); ++i) {
-    const auto& [name, view] = arrays[i];
-    auto refuse = [&, array = name](const std::string& text) { throw Error(ExitCode::run_failed, path.string() + ": array " + array + " " + text); };
+  std::set<std::string> names;
+  for (const auto& item : arrays) {
+    const std::string& name = item.first;
+    const ArrayView& view = item.second;
+    auto refuse = [&](const std::string& text) { throw Error(ExitCode::run_failed, path.string() + ": array " + name + " " + text); };
     if (!dtype_size(view.dtype)) refuse("has the unknown dtype " + view.dtype);
     if (bytes_of(view.shape, dtype_size(view.dtype)) != view.bytes) refuse("has a byte count that is not that of its shape");
-    if (name == "__metadata__" || (i > 0 && arrays[i - 1].first == name && arrays[i - 1].second.dtype == view.dtype)) refuse("cannot have this name");
+    if (name == "__metadata__") refuse("has a name that means something else");
+    if (!names.insert(name).second) refuse("stands there twice");
     if (header.size() > 1) header += ',';
     header += to_line(name) + ":{\"dtype\":\"" + view.dtype + "\",\"shape\":" + to_line(Json(view.shape)) + ",\"data_offsets\":[" +
               std::to_string(offset) + "," + std::to_string(offset + view.bytes) + "]}";
