@@ -54,17 +54,3 @@ if(NOT TESSERA_CXX11_ABI)
   message(FATAL_ERROR "This compiler does not use the C++11 ABI of libstdc++ (_GLIBCXX_USE_CXX11_ABI=1), which LibTorch "
     "${TESSERA_TORCH_VERSION} was built with. Use g++ 12 or clang 14 with libstdc++.")
 endif()
-
-# One precompiled header for every unit that sees torch.
-add_library(tessera_pch OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/framework/cmake/pch.cpp)
-target_link_libraries(tessera_pch PRIVATE tessera_torch tessera_settings)
-target_precompile_headers(tessera_pch PRIVATE <torch/torch.h>)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>" $<$<COMPILE_LANGUAGE:CXX>:-fpch-instantiate-templates>)
-endif()
-
-# Uses LibTorch, with the shared precompiled header.
-function(tessera_use_torch target)
-  target_link_libraries(${target} PUBLIC tessera_torch PRIVATE tessera_settings)
-  target_precompile_headers(${target} REUSE_FROM tessera_pch)
-endfunction()

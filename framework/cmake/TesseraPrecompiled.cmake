@@ -1,0 +1,13 @@
+# One precompiled header for every unit that sees torch.
+add_library(tessera_pch OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/framework/cmake/pch.cpp)
+target_link_libraries(tessera_pch PRIVATE tessera_torch tessera_settings)
+target_precompile_headers(tessera_pch PRIVATE <torch/torch.h>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>" $<$<COMPILE_LANGUAGE:CXX>:-fpch-instantiate-templates>)
+endif()
+
+# Uses LibTorch, with the shared precompiled header.
+function(tessera_use_torch target)
+  target_link_libraries(${target} PUBLIC tessera_torch PRIVATE $<BUILD_INTERFACE:tessera_settings>)
+  target_precompile_headers(${target} REUSE_FROM tessera_pch)
+endfunction()
