@@ -1,0 +1,245 @@
+#include "registry/ledger/record.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/statfs.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <optional>
+#include <set>
+#include <thread>
+
+#include "core/error.hpp"
+#include "core/fault.hpp"
+#include "core/files.hpp"
+#include "core/journal.hpp"
+#include "registry/ledger/database.hpp"
+#include "registry/ledger/recorder.hpp"
+#include "registry/ledger/schema.hpp"
+
+namespace tessera {
+namespace fs = std::filesystem;
+namespace {
+
+// A transaction takes about this much of journals: bounds the memory and the work that a kill throws away.
+constexpr int64_t kTransactionBytes = 64 << 20;
+
+struct LiveJournal {
+  std::string path;  // relative to the results folder
+  fs::path mark;     // results/live/<uuid>; empty in a rebuild
+};
+
+std::vector<fs::path> sorted_items(const fs::path& folder) {
+  std::vector<fs::path> items;
+  std::error_code error;
+  for (fs::directory_iterator item(folder, error), end; !error && item != end; item.increment(error)) items.push_back(item->path());
+  std::sort(items.begin(), items.end());
+  return items;
+}
+
+std::optional<Descriptor> lock(const fs::path& results, std::chrono::milliseconds patience, std::string& why_not) {
+  const fs::path path = results / ".record.lock";
+  Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  if (!file) {
+    if (errno != EACCES && errno != EROFS && errno != EPERM) throw_system_error("open " + path.string(), errno, ExitCode::ledger);
+    why_not = fmt::format("{} cannot be written", results.string());
+    return std::nullopt;
+  }
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) throw_system_error("lock " + path.string(), errno, ExitCode::ledger);
+    if (std::chrono::steady_clock::now() >= deadline) {
+      why_not = fmt::format("another program has been recording for {} s", std::chrono::duration<double>(patience).count());
+      return std::nullopt;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return file;
+}
+
+std::vector<LiveJournal> live_journals(const fs::path& results) {
+  std::vector<LiveJournal> live;
+  for (const auto& mark : sorted_items(results / "live")) {
+    std::error_code error;
+    if (mark.filename().string()[0] == '.' || !fs::is_regular_file(mark, error)) continue;
+    std::string path = read_file(mark);
+    while (!path.empty() && path.back() == '\n') path.pop_back();
+    const bool inside = !path.empty() && fs::path(path).is_relative() && fs::path(path).lexically_normal().string().rfind("..", 0) != 0;
+    // The mark is made before its journal, and before its own content is.
+    if (inside && fs::exists(results / path, error)) live.push_back({path, mark});
+  }
+  return live;
+}
+
+// True where the process that writes the journal is known to be dead: no line can follow.
+bool writer_is_gone(const fs::path& journal) {
+  const fs::path alive = journal.parent_path() / "alive";
+  if (Descriptor file(::open(alive.c_str(), O_RDONLY | O_CLOEXEC)); file) return ::flock(file.get(), LOCK_SH | LOCK_NB) == 0;
+  // A front has no such file: its process, where it is one of this machine's.
+  std::optional<Json> begin;
+  try {
+    begin = JournalReader(journal).next();
+  } catch (const Error&) {
+    return false;
+  }
+  if (!begin || begin->value("what", "") != "front") return false;
+  const Json environment = begin->value("env", Json::object());
+  utsname machine{};
+  ::uname(&machine);
+  if (environment.value("host", "") != machine.nodename || !environment.contains("pid")) return false;
+  return ::kill(static_cast<pid_t>(environment.value("pid", int64_t{0})), 0) != 0 && errno == ESRCH;
+}
+
+// Journals → rows, in transactions of bounded size. Returns the journals that are complete and will grow no more.
+std::vector<LiveJournal> pass(SQLite::Database& database, const fs::path& results, const std::vector<LiveJournal>& journals,
+                              RecordReport& report) {
+  Recorder recorder(database, results);
+  std::vector<LiveJournal> complete;
+  int64_t bytes = 0;
+  const auto commit = [&] {
+    recorder.flush();
+    TESSERA_FAULT_POINT("record.before_commit");
+    database.exec("COMMIT");
+    TESSERA_FAULT_POINT("record.after_commit");
+    bytes = 0;
+  };
+  TESSERA_FAULT_POINT("record.before_begin");
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    for (const auto& journal : journals) {
+      // Asked before reading: what a dead writer left is all there by then.
+      const bool gone = writer_is_gone(results / journal.path);
+      for (bool more = true, sound = true; more;) {
+        Recorder::Taken taken;
+        try {
+          taken = recorder.take(journal.path, kTransactionBytes - bytes);
+        } catch (const Error& error) {
+          report.problems.emplace_back(error.what());
+          sound = false;
+        }
+        more = taken.more;
+        bytes += taken.bytes;
+        report.lines += taken.lines;
+        if (!more && gone && !taken.ended) recorder.mark_killed(journal.path);
+        if (!more && sound && (taken.ended || gone)) complete.push_back(journal);
+        if (bytes < kTransactionBytes) continue;
+        commit();
+        database.exec("BEGIN IMMEDIATE");
+      }
+      ++report.journals;
+    }
+    commit();
+  } catch (...) {
+    database.tryExec("ROLLBACK");
+    throw;
+  }
+  report.points = recorder.points();
+  return complete;
+}
+
+// Shared memory does not work there, and WAL needs it.
+bool on_network_file_system(const fs::path& path) {
+  struct statfs about {};
+  if (::statfs(path.c_str(), &about) != 0) return false;
+  static const std::set<uint32_t> network = {0x6969 /* NFS */, 0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */, 0x0bd00bd0 /* Lustre */,
+                                             0x00c36400 /* Ceph */, 0x47504653 /* GPFS */, 0x01021997 /* 9P */, 0x65735546 /* FUSE */};
+  return network.count(static_cast<uint32_t>(about.f_type)) != 0;
+}
+
+// Waits a moment only: where a reader keeps the mode, the next pass tries again and nothing is wrong meanwhile.
+void set_journal_mode(SQLite::Database& database, const char* pragma) {
+  database.setBusyTimeout(100);
+  database.tryExec(pragma);
+  database.setBusyTimeout(10'000);
+}
+
+void remove_database(const fs::path& file) {
+  for (const char* suffix : {"", "-wal", "-shm", "-journal"}) fs::remove(file.string() + suffix);
+}
+
+// Under the lock. The old files go first: SQLite would replay a WAL that lies beside a file of the same name. A kill in
+// between leaves no database, which the next record() rebuilds.
+RecordReport rebuild_locked(const fs::path& results) {
+  const fs::path file = ledger_file(results), beside = results / "tessera.db.new";
+  RecordReport report;
+  std::vector<LiveJournal> journals;
+  for (const auto& path : all_journals(results)) journals.push_back({path, {}});
+  with_ledger_errors(beside, [&] {
+    remove_database(beside);
+    create_ledger(beside);
+    auto database = open_for_recording(beside);
+    database.exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;");
+    pass(database, results, journals, report);
+    database.exec("PRAGMA analysis_limit = 1000; PRAGMA optimize;");
+  });
+  fsync_file(beside);
+  TESSERA_FAULT_POINT("rebuild.before_swap");
+  remove_database(file);
+  TESSERA_FAULT_POINT("rebuild.removed_old");
+  fs::rename(beside, file);
+  fsync_folder(results);
+  TESSERA_FAULT_POINT("rebuild.swapped");
+  return report;
+}
+
+}  // namespace
+
+std::vector<std::string> all_journals(const fs::path& results) {
+  std::vector<std::string> journals;
+  for (const auto& file : sorted_items(results / "fronts"))
+    if (file.extension() == ".jsonl") journals.push_back(fs::path(file).lexically_relative(results).string());
+  for (const auto& stage : sorted_items(results / "stages")) {
+    auto runs = sorted_items(stage / "runs");
+    const auto number = [](const fs::path& path) { return std::atoll(path.filename().c_str()); };
+    std::stable_sort(runs.begin(), runs.end(), [&](const auto& a, const auto& b) { return number(a) < number(b); });
+    for (const auto& run : runs)
+      if (number(run) > 0 && fs::exists(run / "journal.jsonl"))
+        journals.push_back((run / "journal.jsonl").lexically_relative(results).string());
+  }
+  return journals;
+}
+
+RecordReport record(const fs::path& results, std::chrono::milliseconds patience) {
+  if (!fs::is_directory(results)) throw Error(ExitCode::ledger, fmt::format("{}: no such results folder", results.string()));
+  RecordReport report;
+  const auto held = lock(results, patience, report.skipped);
+  if (!held) {
+    report.recorded = false;
+    return report;
+  }
+  TESSERA_FAULT_POINT("record.locked");
+  const fs::path file = ledger_file(results);
+  if (!fs::exists(file)) return rebuild_locked(results);
+  bool other_version = false;
+  with_ledger_errors(file, [&] {
+    auto database = open_for_recording(file);
+    other_version = ledger_version(database) != kLedgerVersion;
+    if (other_version) return;
+    const auto live = live_journals(results);
+    if (!live.empty()) {
+      if (!on_network_file_system(results)) set_journal_mode(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+      for (const auto& journal : pass(database, results, live, report)) {
+        TESSERA_FAULT_POINT("record.before_unmark");
+        fs::remove(journal.mark);
+      }
+    }
+    TESSERA_FAULT_POINT("record.before_rest");
+    if (live_journals(results).empty()) set_journal_mode(database, "PRAGMA journal_mode = DELETE;");
+  });
+  return other_version ? rebuild_locked(results) : report;
+}
+
+RecordReport rebuild(const fs::path& results) {
+  if (!fs::is_directory(results)) throw Error(ExitCode::ledger, fmt::format("{}: no such results folder", results.string()));
+  std::string why_not;
+  const auto held = lock(results, std::chrono::minutes(1), why_not);
+  if (!held) throw Error(ExitCode::ledger, "db rebuild: " + why_not);
+  return rebuild_locked(results);
+}
+
+}  // namespace tessera
