@@ -46,6 +46,12 @@ show() {
   return "${PIPESTATUS[0]}"
 }
 
+# Runs a command on the terminal as it is; its errors go to the log too.
+watch_errors() {
+  { "$@" 2>&1 1>&3 | tee -a "$log" >&2; } 3>&1
+  return "${PIPESTATUS[0]}"
+}
+
 need_space() { # folder, MiB, what for
   local free
   free=$(df --output=avail -BM "$1" | tail -1 | tr -dc 0-9)
@@ -103,8 +109,7 @@ if [ "$(cat .venv/tessera-stamp 2>/dev/null)" != "$stamp" ]; then
   arguments=(--no-deps --require-hashes --only-binary :all:)
   for file in "${requirements[@]}"; do arguments+=(-r "$file"); done
   pip=(.venv.new/bin/python -m pip)
-  # On a terminal pip draws its own bar; its errors are kept for explain().
-  "${pip[@]}" download "${arguments[@]}" -d .cache/wheels 2> >(tee -a "$log" >&2) || explain "LibTorch"
+  watch_errors "${pip[@]}" download "${arguments[@]}" -d .cache/wheels || explain "LibTorch"
   say "Unpacking LibTorch"
   "${pip[@]}" install "${arguments[@]}" --no-index --find-links .cache/wheels >>"$log" 2>&1 || explain "LibTorch"
   grep -rlI "$root/.venv.new" .venv.new/bin .venv.new/pyvenv.cfg | xargs -r sed -i "s|$root/.venv.new|$root/.venv|g"

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Installs into a fresh prefix, scaffolds a plugin of every kind there, builds it out of tree with find_package(Tessera), and
+# lets the installed programs list and check it: install_test.sh BUILD_FOLDER
+set -eu
+build=${1:?build folder}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+prefix=$scratch/prefix
+export TESSERA_CACHE=$scratch/cache
+cmake --install "$build" --prefix "$prefix" >/dev/null
+tessera=$prefix/bin/tessera
+
+cd "$scratch"
+mkdir idea results
+cd idea
+kinds="encoder quantizer prior sampling"
+for kind in $kinds; do
+  "$tessera" plugins new "$kind" "my_$kind" >/dev/null
+  { cmake -S "my_$kind" -B "my_$kind/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" && cmake --build "my_$kind/build"; } >"my_$kind/log.txt" 2>&1 &
+done
+wait
+for kind in $kinds; do
+  id=my_$kind
+  library=$(find $id/build/plugins -name "$id.so")
+  [ -n "$library" ] || { cat $id/log.txt; echo "$id was not built"; exit 1; }
+  "$tessera" plugins check "$library"
+  "$tessera" plugins --plugin-path $id/build/plugins >list.txt
+  grep -q "^$kind/$id .*$id.so$" list.txt || { cat list.txt; echo "the installed catalog does not list $kind/$id"; exit 1; }
+done
+
+# The built-in plugins were installed too, and nothing refers to the build folder.
+grep -q "^quantizer/fsq .*$prefix/lib/tessera/plugins/quantizers/fsq.so$" list.txt || { cat list.txt; echo "no built-in plugins in the prefix"; exit 1; }
+if grep -q "^refused" list.txt; then cat list.txt; exit 1; fi
+if find "$prefix/bin" "$prefix/lib" -type f \( -name '*.so*' -o -path '*/bin/*' \) -exec readelf -d {} + 2>/dev/null | grep -E 'R(UN)?PATH' | grep -qF "$build"; then
+  echo "an installed file searches the build folder"
+  exit 1
+fi
+if grep -rlF "$build" "$prefix/lib/cmake"; then echo "a CMake file names the build folder"; exit 1; fi
+echo "installed, scaffolded, built, checked"
