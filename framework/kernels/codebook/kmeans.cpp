@@ -23,7 +23,8 @@ at::Tensor seeds(const at::Tensor& z_MD, int64_t codes, const Noise& noise) {
       auto mass_M = distance_M.to(torch::kDouble).cumsum(0);
       double total = mass_M[rows - 1].item<double>();
       // All vectors are seeds already when nothing is left: any will do.
-      if (total > 0) row = std::min(rows - 1, torch::searchsorted(mass_M, draw[code] * total, /*out_int32=*/false, /*right=*/true).item<int64_t>());
+      if (total > 0)
+        row = std::min(rows - 1, torch::searchsorted(mass_M, draw[code] * total, /*out_int32=*/false, /*right=*/true).item<int64_t>());
     }
     out[code] = row;
     auto next_M = (z_MD - z_MD[row]).square().sum(1);

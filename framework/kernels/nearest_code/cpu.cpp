@@ -22,8 +22,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Floats = hn::CappedTag<float, 16>;
 using Ints = hn::Rebind<int32_t, Floats>;
 
-constexpr int64_t kRows = 6;        // vectors in registers: 12 accumulators, 2 codes, 1 broadcast of 16 registers
-constexpr int64_t kTileRows = 96;   // rows that go over one block of codes before the next
+constexpr int64_t kRows = 6;            // vectors in registers: 12 accumulators, 2 codes, 1 broadcast of 16 registers
+constexpr int64_t kTileRows = 96;       // rows that go over one block of codes before the next
 constexpr int64_t kBlockFloats = 4096;  // a block of codes is 16 KiB: half of a first-level cache
 
 // Panels of two vectors of codes: depth x width values of -2 e, then width values of |e|^2.
@@ -132,9 +132,8 @@ void search(const Panels& panels, const float* z, int64_t* ids, int64_t begin, i
 void nearest_code(const float* z, const float* codebook, int64_t* ids, int64_t rows, int64_t codes, int64_t depth) {
   const Panels panels(codebook, codes, depth);
   const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
-  at::parallel_for(0, tiles, 1, [&](int64_t begin, int64_t end) {
-    search(panels, z, ids, begin * kTileRows, std::min(rows, end * kTileRows));
-  });
+  at::parallel_for(0, tiles, 1,
+                   [&](int64_t begin, int64_t end) { search(panels, z, ids, begin * kTileRows, std::min(rows, end * kTileRows)); });
 }
 
 }  // namespace tessera::HWY_NAMESPACE

@@ -12,13 +12,13 @@ namespace tessera {
 namespace {
 
 void check(const at::Tensor& z_MD, const at::Tensor& codebook_KD) {
-  TORCH_CHECK(z_MD.dim() == 2 && codebook_KD.dim() == 2, "nearest_code: found z of ", z_MD.dim(), " and a codebook of ",
-              codebook_KD.dim(), " axes, expected 2 and 2");
+  TORCH_CHECK(z_MD.dim() == 2 && codebook_KD.dim() == 2, "nearest_code: found z of ", z_MD.dim(), " and a codebook of ", codebook_KD.dim(),
+              " axes, expected 2 and 2");
   TORCH_CHECK(z_MD.size(1) == codebook_KD.size(1), "nearest_code: found vectors of ", z_MD.size(1), " channels and codes of ",
               codebook_KD.size(1));
   TORCH_CHECK(codebook_KD.size(0) >= 1, "nearest_code: the codebook is empty");
-  TORCH_CHECK(z_MD.scalar_type() == torch::kFloat && codebook_KD.scalar_type() == torch::kFloat, "nearest_code: found ",
-              z_MD.scalar_type(), " and ", codebook_KD.scalar_type(), ", expected float32");
+  TORCH_CHECK(z_MD.scalar_type() == torch::kFloat && codebook_KD.scalar_type() == torch::kFloat, "nearest_code: found ", z_MD.scalar_type(),
+              " and ", codebook_KD.scalar_type(), ", expected float32");
   TORCH_CHECK(z_MD.device() == codebook_KD.device(), "nearest_code: found z on ", z_MD.device(), " and the codebook on ",
               codebook_KD.device());
 }
