@@ -6,7 +6,6 @@
 #include <cctype>
 #include <set>
 #include <sstream>
-#include <utility>
 
 namespace tessera {
 namespace {
@@ -63,31 +62,36 @@ std::string singular(std::string word) {
   return word;
 }
 
-// Families whose members differ in a detail only. The text is searched in name or sub-group.
-const std::vector<std::pair<std::string, std::string>>& families() {
-  static const std::vector<std::pair<std::string, std::string>> table = {
-      {"o’clock", "clock face"}, {"-thirty", "clock face"}, {" moon", "moon"},          {"globe showing", "globe"},
-      {"keycap", "keycap"},      {"zodiac", "zodiac"},      {"arrow", "arrow"},         {"geometric", "geometric"},
-      {"alphanum", "button"},    {" button", "button"},     {"claus", "claus"},         {"prince", "royal"},
-      {"kiss:", "kiss"},         {"family", "family"},      {"couple with heart", "couple with heart"},
-      {"holding hands", "holding hands"},                   {"dancing", "dancer"},      {"mailbox", "mailbox"},
-      {"envelope", "envelope"},  {"book", "book"},          {"heart", "heart"},         {"signal", "signal"},
-      {"speaker", "speaker"},    {"magnifying glass", "magnifying glass"},              {"locked", "lock"},
-      {"hourglass", "hourglass"},{"snowman", "snowman"},    {"exclamation", "punctuation"}, {"question mark", "punctuation"},
-      {"-piece", "swimwear"},    {"train", "train"},        {"tram", "train"},          {"metro", "train"},
-      {"railway", "train"},      {"monorail", "train"},     {"bust", "bust"},           {"banknote", "banknote"},
-      {"note", "note"},          {"ticket", "ticket"},      {"chart", "chart"},         {"calendar", "calendar"},
-      {"page", "page"},          {"folder", "folder"},      {"medal", "medal"},         {"traffic light", "traffic light"},
-      {"umbrella", "umbrella"},  {"mountain", "mountain"},  {"blossom", "flower"},      {"rosette", "flower"}};
-  return table;
-}
+// Families whose members differ in a detail only: by the beginning of a word in the name, or by sub-group.
+struct Family {
+  const char* text;
+  const char* name;
+};
+constexpr Family kFamiliesByName[] = {
+    {"one-thirty", "clock"},     {"two-thirty", "clock"},    {"three-thirty", "clock"},  {"four-thirty", "clock"},
+    {"five-thirty", "clock"},    {"six-thirty", "clock"},    {"seven-thirty", "clock"},  {"eight-thirty", "clock"},
+    {"nine-thirty", "clock"},    {"ten-thirty", "clock"},    {"eleven-thirty", "clock"}, {"twelve-thirty", "clock"},
+    {"o’clock", "clock"},        {"moon", "moon"},           {"globe showing", "globe"}, {"keycap", "keycap"},
+    {"button", "button"},        {"claus", "claus"},         {"prince", "royal"},        {"kiss:", "couple"},
+    {"family", "family"},        {"couple with heart", "couple"},             {"holding hands", "holding hands"},
+    {"mailbox", "mailbox"},      {"envelope", "envelope"},   {"speaker", "speaker"},     {"locked", "lock"},
+    {"unlocked", "lock"},        {"hourglass", "hourglass"}, {"snowman", "snowman"},     {"exclamation mark", "punctuation"},
+    {"question mark", "punctuation"},                        {"bust", "bust"},           {"busts", "bust"},
+    {"banknote", "banknote"},    {"medal", "medal"},         {"traffic light", "traffic light"},
+    {"folder", "folder"},        {"calendar", "calendar"},   {"ticket", "ticket"},       {"book", "book"},
+    {"notebook", "book"}};
+constexpr Family kFamiliesBySubgroup[] = {{"zodiac", "zodiac"}, {"arrow", "arrow"}, {"geometric", "geometric"}, {"alphanum", "button"},
+                                          {"av-symbol", "button"}, {"keycap", "keycap"}, {"heart", "heart"}};
 
 std::string name_concept(const EmojiSequence& sequence) {
   std::string name = sequence.name;
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (name.rfind("flag: ", 0) == 0) return "name " + name;
-  for (const auto& [text, family] : families()) {
-    if (name.find(text) != std::string::npos || sequence.subgroup.find(text) != std::string::npos) return "family " + family;
+  for (const Family& family : kFamiliesByName) {
+    if ((" " + name).find(std::string(" ") + family.text) != std::string::npos) return std::string("family ") + family.name;
+  }
+  for (const Family& family : kFamiliesBySubgroup) {
+    if (sequence.subgroup == family.text) return std::string("family ") + family.name;
   }
   // Behind the colon stand skin tones, hair and members.
   std::istringstream in(name.substr(0, name.find(": ")));

@@ -48,6 +48,21 @@ std::string parse_name(const std::string& comment) {
   return trimmed(name);
 }
 
+// The five skin tones behind the first code point, and each of them, and the sequence itself, facing right.
+std::vector<CodePoints> unlisted_forms(const CodePoints& sequence) {
+  std::vector<CodePoints> forms = {sequence};
+  for (uint32_t tone = 0x1F3FB; tone <= 0x1F3FF; tone++) {
+    forms.push_back(sequence);
+    forms.back().insert(forms.back().begin() + 1, tone);
+  }
+  const size_t upright = forms.size();
+  for (size_t i = 0; i < upright; i++) {
+    forms.push_back(forms[i]);
+    for (uint32_t c : {0x200Du, 0x27A1u, 0xFE0Fu}) forms.back().push_back(c);
+  }
+  return forms;
+}
+
 }  // namespace
 
 std::vector<EmojiSequence> read_emoji_test(const std::filesystem::path& path) {
@@ -126,6 +141,15 @@ std::vector<EmojiGlyph> EmojiFont::glyphs(const std::vector<EmojiSequence>& sequ
   for (const auto& sequence : sequences) {
     if (const uint32_t glyph = shape(sequence.code_points)) reached[glyph].push_back(sequence);
   }
+  // A glyph that the list reaches keeps the list's names alone.
+  std::map<uint32_t, std::vector<EmojiSequence>> unlisted;
+  for (const auto& sequence : sequences) {
+    for (const CodePoints& form : unlisted_forms(sequence.code_points)) {
+      const uint32_t glyph = shape(form);
+      if (glyph != 0 && reached.count(glyph) == 0) unlisted[glyph].push_back({form, sequence.name, sequence.group, sequence.subgroup});
+    }
+  }
+  reached.merge(unlisted);
   FT_UInt glyph = 0;
   for (FT_ULong code = FT_Get_First_Char(face, &glyph); glyph != 0; code = FT_Get_Next_Char(face, code, &glyph)) {
     if (reached.count(glyph) == 0) reached[glyph].push_back({{static_cast<uint32_t>(code)}, "", "", ""});

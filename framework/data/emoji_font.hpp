@@ -37,7 +37,8 @@ class EmojiFont {
   EmojiFont(const EmojiFont&) = delete;
   EmojiFont& operator=(const EmojiFont&) = delete;
 
-  // Every glyph with a bitmap that is not empty, by index.
+  // Every glyph with a bitmap that is not empty, by index. Besides the sequences themselves their skin tones and right-facing
+  // forms are tried: fonts have them before the list does.
   std::vector<EmojiGlyph> glyphs(const std::vector<EmojiSequence>& sequences) const;
   // The glyph's bitmap on white: RGB, 8 bits.
   Image8 draw(uint32_t glyph) const;

@@ -59,8 +59,10 @@ struct ReferenceEvidence {
 struct SamplesEvidence {
   at::Tensor images_MCHW;
   at::Tensor ids_MN;
-  Cost cost;           // of all samples together
-  double seconds = 0;  // of all samples together, decoding included; 0 = not measured
+  // Of all tiles together, rows that fill a tile up included; rows = 0: not measured.
+  Cost cost;
+  double seconds = 0;  // decoding included
+  int64_t tiles = 0, rows = 0;
 };
 
 // All of them, derived from the metrics' files. Calibration repeats every distribution metric of samples as "<row>.<id>", row

@@ -1,0 +1,9 @@
+// What samples cost.
+#pragma once
+#include "metrics/declare.hpp"
+
+namespace tessera {
+
+SamplesMetric cost_metric();
+
+}  // namespace tessera
