@@ -10,6 +10,18 @@ at::Tensor nats_of(const at::Tensor& logits_BQK, const at::Tensor& ids_BQ, const
   return (-log_p).masked_fill(pad_BQ, 0.0);
 }
 
+// Labels where the prior computes.
+Condition condition_of(const Prior& prior, const at::Tensor& labels_B) {
+  auto parameters = prior.parameters();
+  return {parameters.empty() ? labels_B : labels_B.to(parameters[0].device())};
+}
+
+// -log p of ids at positions, both on the CPU, under what the session has committed: float64 B x Q on the CPU.
+at::Tensor ask(DecodeSession& session, const at::Tensor& positions_BQ, const at::Tensor& ids_BQ, Step step) {
+  auto logits_BQK = session.logits(session.ranked() ? positions_BQ : positions_BQ.to(session.device()), step).to(torch::kCPU);
+  return nats_of(logits_BQK, ids_BQ, positions_BQ < 0);
+}
+
 template <class PerBatch>
 at::Tensor by_batch(const at::Tensor& ids_MN, const at::Tensor& labels_M, int64_t batch, PerBatch per_batch) {
   torch::NoGradGuard no_grad;
@@ -28,10 +40,10 @@ at::Tensor all_positions(int64_t rows, int64_t length) { return torch::arange(le
 at::Tensor exact_nats(Prior& prior, const TokenLayout& layout, const at::Tensor& ids_MN, const at::Tensor& labels_M, int64_t batch) {
   prior.eval();
   return by_batch(ids_MN, labels_M, batch, [&](const at::Tensor& ids_BN, const at::Tensor& labels_B, int64_t) {
-    auto session = prior.open({labels_B});
+    auto session = prior.open(condition_of(prior, labels_B));
     session->commit_known(ids_BN);
     auto positions = all_positions(ids_BN.size(0), layout.length());
-    return nats_of(session->logits(positions, {}), ids_BN, positions < 0).sum(1);
+    return ask(*session, positions, ids_BN, {}).sum(1);
   });
 }
 
@@ -57,10 +69,9 @@ at::Tensor order_agnostic_nats(Prior& prior, const TokenLayout& layout, const at
         positions[row].slice(0, 0, length - shown) = std::get<0>(hidden.sort());
         masked[row] = static_cast<double>(length - shown);
       }
-      auto session = prior.open({labels_B});
+      auto session = prior.open(condition_of(prior, labels_B));
       session->commit_known(visible);
-      auto pad = positions < 0;
-      auto nats = nats_of(session->logits(positions, {}), ids_BN.gather(1, positions.clamp_min(0)), pad);
+      auto nats = ask(*session, positions, ids_BN.gather(1, positions.clamp_min(0)), {});
       bound += static_cast<double>(length) * nats.sum(1) / masked / static_cast<double>(strata);
     }
     return bound;
@@ -70,13 +81,13 @@ at::Tensor order_agnostic_nats(Prior& prior, const TokenLayout& layout, const at
 at::Tensor scan_line_nats(Prior& prior, const TokenLayout& layout, const at::Tensor& ids_MN, const at::Tensor& labels_M, int64_t batch) {
   prior.eval();
   return by_batch(ids_MN, labels_M, batch, [&](const at::Tensor& ids_BN, const at::Tensor& labels_B, int64_t) {
-    auto session = prior.open({labels_B});
+    auto session = prior.open(condition_of(prior, labels_B));
     auto nats = torch::zeros({ids_BN.size(0)}, torch::kDouble);
     for (int64_t position = 0; position < layout.length(); ++position) {
       auto positions = torch::full({ids_BN.size(0), 1}, position, torch::kLong);
       auto ids = ids_BN.narrow(1, position, 1);
-      nats += nats_of(session->logits(positions, {position, layout.length()}), ids, positions < 0).sum(1);
-      session->commit(positions, ids.contiguous());
+      nats += ask(*session, positions, ids, {position, layout.length()}).sum(1);
+      session->commit(session->ranked() ? positions : positions.to(session->device()), ids.contiguous());
     }
     return nats;
   });

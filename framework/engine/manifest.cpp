@@ -55,6 +55,7 @@ Json engine_manifest() {
     manifest["metrics"].push_back({{"id", metric.id}, {"revision", metric.revision}, {"subject", metric.subject}, {"axis", metric.axis},
                                    {"goal", metric.goal}, {"unit", metric.unit}, {"timing", metric.timing}, {"definition", metric.definition}});
   manifest["numerics"] = {{"devices", {"cpu"}}, {"precisions", {"fp32"}}};
+  if (torch::cuda::is_available()) manifest["numerics"]["devices"].push_back("cuda");
   return manifest;
 }
 

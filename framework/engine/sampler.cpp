@@ -15,9 +15,12 @@ Tile sample_tile(Prior& prior, SamplingStrategy& strategy, const TokenLayout& la
   tile.label_B = request.labels_of(tile.sample_B);
 
   // The session: guidance inside, the trace outside.
-  auto session = prior.open({tile.label_B});
+  auto parameters = prior.parameters();
+  auto device = parameters.empty() ? at::Device(at::kCPU) : parameters[0].device();
+  auto label_B = tile.label_B.to(device);
+  auto session = prior.open({label_B});
   if (request.logits.guidance != 1.0)
-    session = std::make_unique<GuidedSession>(std::move(session), prior.open({torch::full_like(tile.label_B, -1)}), request.logits);
+    session = std::make_unique<GuidedSession>(std::move(session), prior.open({torch::full_like(label_B, -1)}), request.logits);
   TraceSession trace(std::move(session));
 
   SamplingContext context(request.seed, tile.sample_B, layout, {request.logits.temperature, request.logits.top_k, request.logits.top_p});

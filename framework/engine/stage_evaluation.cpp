@@ -26,8 +26,9 @@ void evaluate_tokenizer(StageRun& run, PluginFactory& plugins, const EvaluateOpt
   for (int64_t begin = 0; begin < data.validation.size(); begin += options.batch) {
     run.check_cancelled();
     auto rows = torch::arange(begin, std::min(begin + options.batch, data.validation.size()), torch::kLong);
-    ids.push_back(tokenizer->encode(gather_images(data.validation, rows)));
-    images.push_back(tokenizer->decode(ids.back()));
+    auto ids_BN = tokenizer->encode(gather_images(data.validation, rows).to(run.device()));
+    images.push_back(tokenizer->decode(ids_BN).to(torch::kCPU));
+    ids.push_back(ids_BN.to(torch::kCPU));
   }
   evidence.reconstruction_MCHW = torch::cat(images);
   evidence.ids_MN = torch::cat(ids);
@@ -43,7 +44,8 @@ void evaluate_prior(StageRun& run, PluginFactory& plugins, const EvaluateOptions
   auto tokenizer = load_tokenizer(run, plugins);
   auto weights = load_tensors(run.input("prior", "prior.safetensors"));
   auto prior = make_prior(plugins, {tokens.layout, tokens.classes, frozen_quantizer(*tokenizer)}, 0);
-  load_state(*prior, weights.tensors, "", weights.path);
+  load_state(*prior, weights);
+  prior->to(run.device());
 
   bool any_order = prior->order().any_order();
   auto nats = [&](const at::Tensor& ids_MN, const at::Tensor& labels_M) {
@@ -94,7 +96,7 @@ Reference load_reference(StageRun& run, PluginFactory& plugins) {
     auto codes_KD = quantizer->codebook_KD();
     // One entry a plane; a quantizer of several planes shares its codebook among them.
     size_t planes = evidence.layout.planes().size() / reference.tokenizer->quantizers().size();
-    for (size_t i = 0; i < planes; ++i) evidence.codes_KD.push_back(codes_KD);
+    for (size_t i = 0; i < planes; ++i) evidence.codes_KD.push_back(codes_KD.defined() ? codes_KD.to(torch::kCPU) : codes_KD);
   }
   return reference;
 }
@@ -119,7 +121,7 @@ void evaluate_calibration(StageRun& run, PluginFactory& plugins, const EvaluateO
   auto rows = calibration_rows(reference.evidence, sampling.count);
   auto decode = [&](const at::Tensor& ids_MN) {
     std::vector<at::Tensor> images;
-    for (const auto& ids : ids_MN.to(torch::kLong).split(options.batch)) images.push_back(to_bytes(reference.tokenizer->decode(ids)));
+    for (const auto& ids : ids_MN.to(torch::kLong).split(options.batch)) images.push_back(to_bytes(reference.tokenizer->decode(ids.to(run.device())).to(torch::kCPU)));
     return torch::cat(images);
   };
   run.scores("calibration", measure_calibration(rows, decode(rows.ids_MN), decode(rows.shuffled_ids_MN), reference.evidence));

@@ -13,8 +13,8 @@ namespace {
 
 class PriorTask : public TrainTask {
  public:
-  PriorTask(std::shared_ptr<Prior> prior, const TokenSet& tokens, const TrainOptions& options)
-      : prior_(std::move(prior)), tokens_(tokens), options_(options) {}
+  PriorTask(std::shared_ptr<Prior> prior, const TokenSet& tokens, const TrainOptions& options, at::Device device)
+      : prior_(std::move(prior)), tokens_(tokens), options_(options), device_(device) {}
 
   torch::nn::Module& module() override { return *prior_; }
   int64_t rows() const override { return tokens_.train_ids_VMN.size(1); }
@@ -30,6 +30,9 @@ class PriorTask : public TrainTask {
       auto dropped = step.noise.uniform({rows_B.size(0)}, "label dropout") < options_.label_dropout;
       batch.condition.label_B = batch.condition.label_B.masked_fill(dropped, -1);
     }
+    batch.ids_BN = batch.ids_BN.to(device_);
+    batch.index_B = batch.index_B.to(device_);
+    batch.condition.label_B = batch.condition.label_B.to(device_);
     auto loss = prior_->loss(batch, step);
     if (!(loss.weight > 0)) throw std::runtime_error("the prior's loss scored no token");
     return {loss.total, loss.weight, loss.parts};
@@ -47,6 +50,7 @@ class PriorTask : public TrainTask {
   std::shared_ptr<Prior> prior_;
   const TokenSet& tokens_;
   TrainOptions options_;
+  at::Device device_;
 };
 
 }  // namespace
@@ -69,9 +73,10 @@ void compute_prior(StageRun& run, PluginFactory& plugins) {
   auto tokenizer = load_tokenizer(run, plugins);
   auto train = bind_options<TrainOptions>(plugins.section("prior.train"));
   auto prior = make_prior(plugins, {tokens.layout, tokens.classes, frozen_quantizer(*tokenizer)}, run.seed());
-  PriorTask task(prior, tokens, train);
+  prior->to(run.device());
+  PriorTask task(prior, tokens, train, run.device());
   Trainer(task, train, run).train("prior");
-  save_tensors(run.output("prior.safetensors"), state_of(*prior), {{"layout", tokens.layout.describe()}});
+  save_state(run.output("prior.safetensors"), module_state(*prior), {{"layout", tokens.layout.describe()}});
 }
 
 }  // namespace tessera

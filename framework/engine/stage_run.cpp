@@ -59,6 +59,10 @@ StageRun::StageRun(Json spec, StageFolder folder, Lease lease, int64_t from_step
   TESSERA_FAULT_POINT("run.begun");
 }
 
+at::Device StageRun::device() const {
+  return at::Device(spec_.value("numerics", Json::object()).value("device", std::string("cpu")));
+}
+
 std::filesystem::path StageRun::input(const std::string& slot, const std::string& file) {
   std::string key = spec_.at("inputs").at(slot);
   StageFolder stage(spec_.at("results").get<std::string>(), slot, key);

@@ -36,6 +36,8 @@ class StageRun {
   const Json& spec() const { return spec_; }
   const std::string& kind() const { return kind_; }
   uint64_t seed() const { return seed_; }
+  // Where networks compute: spec.numerics.device.
+  at::Device device() const;
   const StageFolder& folder() const { return folder_; }
   const Lease& lease() const { return lease_; }
   JournalWriter& journal() { return journal_; }

@@ -46,7 +46,8 @@ void compute_samples(StageRun& run, PluginFactory& plugins) {
   auto tokenizer = load_tokenizer(run, plugins);
   auto weights = load_tensors(run.input("prior", "prior.safetensors"));
   auto prior = make_prior(plugins, {tokens.layout, tokens.classes, frozen_quantizer(*tokenizer)}, 0);
-  load_state(*prior, weights.tensors, "", weights.path);
+  load_state(*prior, weights);
+  prior->to(run.device());
   auto strategy = plugins.sampling();
   auto options = bind_options<SamplingOptions>(plugins.section("sampling"));
 
@@ -74,7 +75,7 @@ void compute_samples(StageRun& run, PluginFactory& plugins) {
     steps.push_back(tile.commit_step_BN);
     logp.push_back(tile.logp_B);
     labels.push_back(tile.label_B);
-    images.push_back(to_bytes(tokenizer->decode(tile.ids_BN)));
+    images.push_back(to_bytes(tokenizer->decode(tile.ids_BN.to(run.device())).to(torch::kCPU)));
     cost += tile.cost;
     run.progress((index + 1) * options.tile, tiles * options.tile, {}, index + 1 == tiles);
   }
@@ -87,7 +88,7 @@ void compute_samples(StageRun& run, PluginFactory& plugins) {
                        {"labels", first(labels)},
                        {"cost", torch::tensor({cost.evaluations, cost.token_forwards, tiles * options.tile})}};
   journal_previews(run, outputs);
-  save_tensors(run.output("samples.safetensors"), outputs, {{"request", run.spec().at("request").get<std::string>()}});
+  save_state(run.output("samples.safetensors"), outputs, {{"request", run.spec().at("request").get<std::string>()}});
   // A clock's value goes to the journal alone: the hash of the samples does not cover it.
   run.scores("samples", {{"seconds_per_image", seconds / static_cast<double>(tiles * options.tile), {}}});
 }

@@ -14,8 +14,8 @@ namespace {
 class TokenizerTask : public TrainTask {
  public:
   TokenizerTask(std::shared_ptr<Tokenizer> tokenizer, const DataSet& data, const DataOptions& data_options, const ReconstructionOptions& loss,
-                int64_t batch)
-      : tokenizer_(std::move(tokenizer)), data_(data), data_options_(data_options), options_(loss), batch_(batch),
+                int64_t batch, at::Device device)
+      : tokenizer_(std::move(tokenizer)), data_(data), data_options_(data_options), options_(loss), batch_(batch), device_(device),
         loss_(loss, loss.divide_by_variance ? to_float(data.train.images_MCHW).var().item<double>() : 1.0) {}
 
   torch::nn::Module& module() override { return *tokenizer_; }
@@ -24,11 +24,11 @@ class TokenizerTask : public TrainTask {
   void start(const Noise& noise) override {
     // Up to 4096 images are plenty for k-means over all their positions.
     auto rows = noise.permutation(data_.train.size(), "start images").slice(0, 0, 4096);
-    tokenizer_->start(gather_images(data_.train, rows), noise, batch_);
+    tokenizer_->start(gather_images(data_.train, rows).to(device_), noise, batch_);
   }
 
   Result micro_batch(const at::Tensor& rows_B, const StepContext& step) override {
-    auto x_BCHW = augment(gather_images(data_.train, rows_B), data_options_, step.noise);
+    auto x_BCHW = augment(gather_images(data_.train, rows_B), data_options_, step.noise).to(device_);
     auto pass = tokenizer_->pass(x_BCHW, step);
     auto terms = loss_(x_BCHW, pass.x_BCHW, tokenizer_->encoder().last_layer());
     auto total = terms.total;
@@ -50,7 +50,7 @@ class TokenizerTask : public TrainTask {
     StepContext step{0, 1, Noise(0, "validate")};
     for (int64_t begin = 0; begin < n; begin += batch_) {
       auto rows = torch::arange(begin, std::min(begin + batch_, n), torch::kLong);
-      auto x_BCHW = gather_images(data_.validation, rows);
+      auto x_BCHW = gather_images(data_.validation, rows).to(device_);
       auto y_BCHW = tokenizer_->pass(x_BCHW, step).x_BCHW;
       loss += loss_(x_BCHW, y_BCHW, {}).total.item<double>() * static_cast<double>(rows.size(0));
       squared += (y_BCHW.clamp(-1, 1) - x_BCHW).square().mean({1, 2, 3}).sum().item<double>();
@@ -64,6 +64,7 @@ class TokenizerTask : public TrainTask {
   const DataOptions& data_options_;
   ReconstructionOptions options_;
   int64_t batch_;
+  at::Device device_;
   ReconstructionLoss loss_;
 };
 
@@ -83,9 +84,10 @@ std::shared_ptr<Tokenizer> make_tokenizer(PluginFactory& plugins, ImageShape ima
 
 std::shared_ptr<Tokenizer> load_tokenizer(StageRun& run, PluginFactory& plugins) {
   auto file = load_tensors(run.input("tokenizer", "tokenizer.safetensors"));
-  auto shape = Json::parse(file.meta("image"));
+  auto shape = Json::parse(metadata_of(file, "image"));
   auto tokenizer = make_tokenizer(plugins, {shape.at("channels"), shape.at("height"), shape.at("width")}, 0);
-  load_state(*tokenizer, file.tensors, "", file.path);
+  load_state(*tokenizer, file);
+  tokenizer->to(run.device());
   tokenizer->eval();
   return tokenizer;
 }
@@ -96,10 +98,11 @@ void compute_tokenizer(StageRun& run, PluginFactory& plugins) {
   auto train = bind_options<TrainOptions>(plugins.section("tokenizer.train"));
   auto loss = bind_options<ReconstructionOptions>(plugins.section("tokenizer.loss"));
   auto tokenizer = make_tokenizer(plugins, data.image(), run.seed());
-  TokenizerTask task(tokenizer, data, data_options, loss, train.batch);
+  tokenizer->to(run.device());
+  TokenizerTask task(tokenizer, data, data_options, loss, train.batch, run.device());
   Trainer(task, train, run).train("tokenizer");
   Json shape{{"channels", data.image().channels}, {"height", data.image().height}, {"width", data.image().width}};
-  save_tensors(run.output("tokenizer.safetensors"), state_of(*tokenizer),
+  save_state(run.output("tokenizer.safetensors"), module_state(*tokenizer),
                {{"layout", tokenizer->layout().describe()}, {"image", canonical(shape)}});
 }
 

@@ -17,7 +17,7 @@ void compute_tokens(StageRun& run, PluginFactory& plugins) {
     std::vector<at::Tensor> ids;
     for (int64_t begin = 0; begin < subset.size(); begin += kBatch) {
       auto rows = torch::arange(begin, std::min(begin + kBatch, subset.size()), torch::kLong);
-      ids.push_back(tokenizer->encode(view_of(gather_images(subset, rows), view)).to(torch::kInt));
+      ids.push_back(tokenizer->encode(view_of(gather_images(subset, rows), view).to(run.device())).to(torch::kCPU, torch::kInt));
       run.check_cancelled();
     }
     return torch::cat(ids);

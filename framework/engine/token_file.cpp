@@ -23,23 +23,23 @@ TokenSet load_token_set(const std::filesystem::path& path) {
   auto file = load_tensors(path);
   TokenSet tokens;
   std::vector<Plane> planes;
-  for (const auto& plane : Json::parse(file.meta("layout")))
+  for (const auto& plane : Json::parse(metadata_of(file, "layout")))
     planes.push_back({plane.at("height"), plane.at("width"), plane.at("vocabulary"), plane.at("spatial")});
   tokens.layout = TokenLayout(planes);
-  tokens.views = Json::parse(file.meta("views")).get<std::vector<std::string>>();
-  tokens.classes = std::stoll(file.meta("classes"));
+  tokens.views = Json::parse(metadata_of(file, "views")).get<std::vector<std::string>>();
+  tokens.classes = std::stoll(metadata_of(file, "classes"));
   tokens.train_ids_VMN = file.at("train_ids");
   tokens.validation_ids_VMN = file.at("validation_ids");
   tokens.train_labels_M = file.at("train_labels");
   tokens.validation_labels_M = file.at("validation_labels");
   for (const auto* ids : {&tokens.train_ids_VMN, &tokens.validation_ids_VMN}) {
     if (ids->dim() != 3 || ids->size(2) != tokens.layout.length())
-      throw Error(ExitCode::run_failed, fmt::format("{}: ids of shape {}, expected [views, images, {}]", file.path, c10::str(ids->sizes()),
+      throw Error(ExitCode::run_failed, fmt::format("{}: ids of shape {}, expected [views, images, {}]", file.path.string(), c10::str(ids->sizes()),
                                                     tokens.layout.length()));
     for (size_t plane = 0; plane < tokens.layout.planes().size(); ++plane) {
       auto part = ids->narrow(2, tokens.layout.offset(static_cast<int64_t>(plane)), tokens.layout.planes()[plane].positions());
       if (part.numel() > 0 && (part.min().item<int64_t>() < 0 || part.max().item<int64_t>() >= tokens.layout.planes()[plane].vocabulary))
-        throw Error(ExitCode::run_failed, fmt::format("{}: ids from {} to {} in plane {}, expected [0, {})", file.path, part.min().item<int64_t>(),
+        throw Error(ExitCode::run_failed, fmt::format("{}: ids from {} to {} in plane {}, expected [0, {})", file.path.string(), part.min().item<int64_t>(),
                                                       part.max().item<int64_t>(), plane, tokens.layout.planes()[plane].vocabulary));
     }
   }

@@ -60,7 +60,7 @@ std::map<std::string, double> Trainer::one_step(int64_t step, const Noise& noise
 
 void Trainer::keep_best() {
   best_state_.clear();
-  for (auto& [name, tensor] : state_of(task_.module())) best_state_[name] = tensor.detach().clone();
+  for (auto& [name, tensor] : module_state(task_.module())) best_state_[name] = tensor.detach().clone();
 }
 
 void Trainer::validate(int64_t steps_done, std::map<std::string, double>& values) {
@@ -85,11 +85,11 @@ void Trainer::save_checkpoint(int64_t steps_done) {
   run_.journal().sync();
   TESSERA_FAULT_POINT("checkpoint.journal_synced");
   NamedTensors tensors;
-  for (auto& [name, tensor] : state_of(task_.module())) tensors.emplace_back("model." + name, tensor);
+  for (auto& [name, tensor] : module_state(task_.module())) tensors.emplace_back("model." + name, tensor);
   for (auto& item : optimizer_.state()) tensors.push_back(item);
   for (auto& [name, tensor] : best_state_) tensors.emplace_back("best." + name, tensor);
   auto file = run_.lease().checkpoints() / checkpoint_name(steps_done);
-  save_tensors(file, tensors,
+  save_state(file, tensors,
                {{"step", std::to_string(steps_done)}, {"best", fmt::format("{}", best_)}, {"best_step", std::to_string(best_step_)},
                 {"since_best", std::to_string(since_best_)}, {"bad_steps", std::to_string(bad_steps_)},
                 {"cursor", std::to_string(steps_done * options_.accumulate * options_.batch)},
@@ -103,22 +103,22 @@ void Trainer::save_checkpoint(int64_t steps_done) {
 
 void Trainer::load_checkpoint(const std::filesystem::path& path) {
   auto file = load_tensors(path);
-  load_state(task_.module(), file.tensors, "model.", file.path);
+  load_state(task_.module(), file, "model.");
   optimizer_.load(file);
-  step_ = std::stoll(file.meta("step"));
-  best_ = std::stod(file.meta("best"));
-  best_step_ = std::stoll(file.meta("best_step"));
-  since_best_ = std::stoll(file.meta("since_best"));
-  bad_steps_ = std::stoll(file.meta("bad_steps"));
+  step_ = std::stoll(metadata_of(file, "step"));
+  best_ = std::stod(metadata_of(file, "best"));
+  best_step_ = std::stoll(metadata_of(file, "best_step"));
+  since_best_ = std::stoll(metadata_of(file, "since_best"));
+  bad_steps_ = std::stoll(metadata_of(file, "bad_steps"));
   for (auto& [name, tensor] : file.tensors)
     if (name.rfind("best.", 0) == 0) best_state_[name.substr(5)] = tensor;
-  int threads = std::stoi(file.meta("threads"));
+  int threads = std::stoi(metadata_of(file, "threads"));
   if (threads != at::get_num_threads()) {
     at::set_num_threads(threads);
     run_.event("info", fmt::format("threads set to {} as in the checkpoint", threads));
   }
-  if (std::stoll(file.meta("cursor")) != step_ * options_.accumulate * options_.batch)
-    throw Error(ExitCode::run_failed, fmt::format("{}: data cursor {} does not belong to step {}", file.path, file.meta("cursor"), step_));
+  if (std::stoll(metadata_of(file, "cursor")) != step_ * options_.accumulate * options_.batch)
+    throw Error(ExitCode::run_failed, fmt::format("{}: data cursor {} does not belong to step {}", file.path.string(), metadata_of(file, "cursor"), step_));
 }
 
 void Trainer::train(const std::string& stage) {
@@ -144,7 +144,7 @@ void Trainer::train(const std::string& stage) {
   }
   if (stopped_early) run_.event("info", fmt::format("stopped at step {}: no better validation since step {}", step_, best_step_));
   run_.event("info", fmt::format("kept the weights of step {}", best_step_));
-  load_state(task_.module(), best_state_, "", "best weights");
+  load_state(task_.module(), {best_state_, {}, "best weights"});
 }
 
 }  // namespace tessera

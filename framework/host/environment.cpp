@@ -4,6 +4,7 @@
 #include <ATen/Version.h>
 #include <ATen/native/DispatchStub.h>
 #include <sys/utsname.h>
+#include <torch/cuda.h>
 #include <torch/version.h>
 
 #include <fstream>
@@ -29,7 +30,7 @@ Json describe_environment() {
           {"cpu", cpu_model()},
           {"isa", at::get_cpu_capability()},
           {"threads", at::get_num_threads()},
-          {"device", "cpu"},
+          {"device", torch::cuda::is_available() ? "cuda" : "cpu"},
           {"os", std::string(system.sysname) + " " + system.release}};
 }
 

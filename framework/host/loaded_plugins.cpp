@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "engine/manifest.hpp"
+#include "engine/option_values.hpp"
 #include "registry/catalog/loader.hpp"
 #include "tessera/plugin.hpp"
 
@@ -28,14 +30,22 @@ const Json* find_section(const Json& settings, const std::string& name) {
 OptionValues LoadedPlugins::section(const std::string& name) {
   const Json* node = find_section(settings_, name);
   if (!node) throw Error(ExitCode::bad_config, fmt::format("settings have no section '{}'", name));
-  return option_values(*node);
+  static const Json manifest = engine_manifest();
+  Json options = manifest.at("sections").at(name);
+  if (name == "data")
+    for (const auto& option : manifest.at("data_sources").at(node->at("source").get<std::string>()).at("options")) options.push_back(option);
+  return option_values(options, *node);
 }
 
 template <class Kind, class Spec>
 std::shared_ptr<Kind> LoadedPlugins::create(const char* kind, const char* slot, const Spec& spec) {
   const auto& entry = plugins_.at(kind);
   const auto& descriptor = load_plugin(entry.at("file").get<std::string>(), entry.at("sha256").get<std::string>());
-  auto values = option_values(descriptor, section(slot));
+  Json options = Json::array();
+  for (size_t i = 0; i < descriptor.option_count; ++i) options.push_back(option_json(descriptor.options[i]));
+  const Json* node = find_section(settings_, slot);
+  if (!node) throw Error(ExitCode::bad_config, fmt::format("settings have no section '{}'", slot));
+  auto values = option_values(options, *node);
   hosts_.push_back(std::make_unique<PluginHost>(slot, values, run_));
   std::shared_ptr<Kind> made;
   if (!descriptor.create(hosts_.back().get(), &values, &spec, &made))

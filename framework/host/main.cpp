@@ -7,6 +7,7 @@
 //   tessera-host --engine           prints what the engine itself declares
 //   tessera-host --conformance FILE checks a plugin against the laws of its kind
 //   tessera-host --fault-points     names of the points at which a test can kill it
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -29,6 +30,13 @@
 
 namespace tessera {
 namespace {
+
+// Before any CUDA question, since LibTorch remembers its answer; and only where there is a driver. Without the CUDA libraries
+// the host carries on.
+void load_cuda() {
+  if (access("/dev/nvidiactl", F_OK) != 0) return;
+  if (!dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL)) fmt::print(stderr, "tessera-host: computing on the CPU: {}\n", dlerror());
+}
 
 // Leaves without running destructors: a plugin's objects may outlive what they point to.
 [[noreturn]] void leave(ExitCode code) {
@@ -149,6 +157,7 @@ ExitCode dispatch(const std::vector<std::string>& arguments) {
 }  // namespace tessera
 
 int main(int argc, char** argv) {
+  tessera::load_cuda();
   try {
     tessera::leave(tessera::dispatch({argv + 1, argv + argc}));
   } catch (const tessera::Error& error) {

@@ -3,6 +3,7 @@
 #include "core/json.hpp"
 #include "engine/stage_run.hpp"
 #include "tessera/host.hpp"
+#include "tessera/options.hpp"
 
 namespace tessera {
 
@@ -14,7 +15,7 @@ class PluginHost : public Host {
 
   void log(LogLevel level, std::string_view text) override;
   void metric(std::string_view name, double value) override;
-  at::Device device() const override { return at::kCPU; }
+  at::Device device() const override { return run_ ? run_->device() : at::Device(at::kCPU); }
   bool cancelled() const override { return cancel_requested() > 0; }
   void fail(std::string_view option, std::string_view text) override;
   std::map<std::string, at::Tensor> tensors(std::string_view option) override;
