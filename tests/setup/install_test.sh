@@ -21,10 +21,10 @@ done
 wait
 for kind in $kinds; do
   id=my_$kind
-  library=$(find $id/build/plugins -name "$id.so")
-  [ -n "$library" ] || { cat $id/log.txt; echo "$id was not built"; exit 1; }
+  library=$(find "$id/build/plugins" -name "$id.so")
+  [ -n "$library" ] || { cat "$id/log.txt"; echo "$id was not built"; exit 1; }
   "$tessera" plugins check "$library"
-  "$tessera" plugins --plugin-path $id/build/plugins >list.txt
+  "$tessera" plugins --plugin-path "$id/build/plugins" >list.txt
   grep -q "^$kind/$id .*$id.so$" list.txt || { cat list.txt; echo "the installed catalog does not list $kind/$id"; exit 1; }
 done
 
