@@ -5,6 +5,8 @@
 #include <limits>
 #include <numeric>
 
+#include "nn/dropout.hpp"
+
 namespace tessera {
 
 namespace {
@@ -80,9 +82,9 @@ TransformerBlock::TransformerBlock(int64_t width, int64_t heads, double dropout)
 }
 
 at::Tensor TransformerBlock::forward(const at::Tensor& x_BTD, const AttentionCall& call) {
-  auto dropped = [this](const at::Tensor& added) { return dropout_ > 0 && is_training() ? at::dropout(added, dropout_, true) : added; };
+  auto dropped = [this](const at::Tensor& added) { return dropout_ > 0 && is_training() ? dropout(added, dropout_) : added; };
   auto middle = x_BTD + dropped(attention->forward(attention_norm->forward(x_BTD), call));
-  return middle + dropped(down->forward(at::gelu(up->forward(mlp_norm->forward(middle)), "tanh")));
+  return middle + dropped(down->forward(at::gelu(up->forward(mlp_norm->forward(middle)))));
 }
 
 Transformer::Transformer(const TransformerOptions& options, const TokenLayout& layout, int64_t classes, Sight sight)
@@ -197,7 +199,7 @@ at::Tensor Transformer::add_places(const at::Tensor& x_BTD, const at::Tensor& po
 
 at::Tensor Transformer::run(at::Tensor x_BTD, AttentionCall call, KvCache* cache) {
   ++cost_meter().evaluations;
-  if (options_.dropout > 0 && is_training()) x_BTD = at::dropout(x_BTD, options_.dropout, true);
+  if (options_.dropout > 0 && is_training()) x_BTD = dropout(x_BTD, options_.dropout);
   for (size_t layer = 0; layer < blocks_.size(); ++layer) {
     if (cache) {
       call.keys_BHTD = &cache->keys_BHTD[layer];

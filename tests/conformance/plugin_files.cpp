@@ -55,7 +55,7 @@ void expect_conformance(const std::string& kind, const std::string& folder, cons
   EXPECT_TRUE(plugins.all_held()) << plugins.failures();
 
   auto broken = check_laws(laws, mutants(kind));
-  std::cout << broken.table() << broken.failures() << std::flush;
+  std::cout << broken.table() << '\n';
   std::vector<std::string> expected{"none"}, found = broken.subjects;
   for (const auto& law : laws) expected.push_back(law.id);
   ASSERT_FALSE(found.empty());
@@ -67,7 +67,10 @@ void expect_conformance(const std::string& kind, const std::string& folder, cons
     for (size_t s = 0; s < broken.subjects.size(); ++s) {
       const auto& outcome = broken.outcomes[l][s];
       if (broken.subjects[s] == "none") EXPECT_NE(outcome.state, Outcome::failed) << laws[l].id << ": " << outcome.text;
-      if (broken.subjects[s] == laws[l].id) EXPECT_EQ(outcome.state, Outcome::failed) << laws[l].id << " does not see its mutant";
+      if (broken.subjects[s] == laws[l].id) {
+        EXPECT_EQ(outcome.state, Outcome::failed) << laws[l].id << " does not see its mutant";
+        std::cout << laws[l].id << ": " << outcome.text << '\n';
+      }
     }
 }
 
