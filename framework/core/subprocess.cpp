@@ -16,7 +16,9 @@ extern "C" {
 
 #include <cerrno>
 #include <cstdlib>
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/error.hpp"
 
@@ -24,7 +26,7 @@ namespace tessera {
 namespace {
 
 constexpr const char* kParentVariable = "TESSERA_PARENT_PID";
-constexpr size_t kMaxLine = size_t{64} << 20;
+constexpr size_t kMaxLine = size_t{64} << 20, kMaxErr = size_t{64} << 10;
 
 // Moves a descriptor above 2, so that dup2 in the child cannot overwrite one that is still needed.
 Descriptor above_standard(int number) {
@@ -152,7 +154,7 @@ Child::Child(const ChildOptions& options) {
   }
   if (options.memory_limit) {
     rlimit limit{options.memory_limit, options.memory_limit};
-    ::prlimit(pid_, RLIMIT_AS, &limit, nullptr);
+    ::prlimit(pid_, RLIMIT_DATA, &limit, nullptr);
   }
 }
 
@@ -184,17 +186,32 @@ Child::Read Child::read_line(std::string& line, Clock::time_point deadline) {
       out_ended_ = true;
       continue;
     }
-    pollfd waiting{out_.get(), POLLIN, 0};
+    if (!wait_readable(out_.get(), deadline)) return Read::timeout;
+  }
+}
+
+void Child::take_err() {
+  char bytes[1 << 14];
+  ssize_t got = 1;
+  while (err_ && (got = ::read(err_.get(), bytes, sizeof bytes)) > 0)
+    err_text_.append(bytes, std::min(static_cast<size_t>(got), kMaxErr - std::min(kMaxErr, err_text_.size())));
+  if (got == 0) err_.close();
+}
+
+bool Child::wait_readable(int number, Clock::time_point deadline) {
+  for (;;) {
+    pollfd waiting[2] = {{number, POLLIN, 0}, {err_.get(), POLLIN, 0}};  // a negative number is ignored
     int timeout = milliseconds_until(deadline);
-    if (timeout == 0 || (::poll(&waiting, 1, timeout) == 0 && milliseconds_until(deadline) == 0)) return Read::timeout;
+    int ready = ::poll(waiting, 2, timeout);
+    if (waiting[1].revents) take_err();
+    if (ready > 0 && waiting[0].revents) return true;
+    if (timeout == 0 || milliseconds_until(deadline) == 0) return false;
   }
 }
 
 std::string Child::drain_err() {
-  std::string text;
-  char bytes[1 << 14];
-  for (ssize_t got; err_ && (got = ::read(err_.get(), bytes, sizeof bytes)) > 0;) text.append(bytes, static_cast<size_t>(got));
-  return text;
+  take_err();
+  return std::exchange(err_text_, "");
 }
 
 void Child::write_stdin(std::string_view text) {
@@ -226,10 +243,7 @@ std::optional<ExitStatus> Child::wait(Clock::time_point deadline) {
       status_ = info.si_code == CLD_EXITED ? ExitStatus{info.si_status, 0} : ExitStatus{0, info.si_status};
       break;
     }
-    pollfd waiting{pidfd_.get(), POLLIN, 0};
-    int timeout = milliseconds_until(deadline);
-    if (timeout == 0) return std::nullopt;
-    ::poll(&waiting, 1, timeout);
+    if (!wait_readable(pidfd_.get(), deadline)) return std::nullopt;
   }
   return status_;
 }

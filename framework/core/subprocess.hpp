@@ -27,7 +27,7 @@ struct ChildOptions {
   bool stdin_pipe = false;                         // write_stdin() and close_stdin() feed it
   Stream out = Stream::pipe, err = Stream::inherit;
   std::filesystem::path out_file, err_file;        // appended to
-  uint64_t memory_limit = 0;                       // bytes of address space; 0 = none
+  uint64_t memory_limit = 0;                       // bytes of private memory (RLIMIT_DATA), set just after the start; 0 = none
 };
 
 struct ExitStatus {
@@ -49,13 +49,14 @@ class Child {
   pid_t pid() const { return pid_; }
   int pidfd() const { return pidfd_.get(); }     // readable when the child has ended: for poll
   int out_fd() const { return out_.get(); }      // non-blocking, -1 unless Stream::pipe
-  int err_fd() const { return err_.get(); }
+  int err_fd() const { return err_.get(); }      // -1 from its end on
   enum class Read { line, end, timeout };
   // The next line of stdout without its newline (a last one without newline counts). Lines beyond 64 MiB are cut there.
   Read read_line(std::string& line, Clock::time_point deadline);
   // A line that is there already; never waits.
   bool poll_line(std::string& line) { return read_line(line, Clock::time_point::min()) == Read::line; }
-  // All of stderr so far (Stream::pipe); never waits.
+  // What stderr (Stream::pipe) said since the last call, at most its first 64 KiB; never waits. While this object reads lines or
+  // waits it takes stderr too, so a talkative child is not held up.
   std::string drain_err();
   void write_stdin(std::string_view text);  // false pipe ends (the child is gone) are ignored
   void close_stdin() { in_.close(); }
@@ -65,9 +66,13 @@ class Child {
   void kill(int signal = SIGKILL);
 
  private:
+  void take_err();
+  // Until `number` is readable; false where the deadline passed first.
+  bool wait_readable(int number, Clock::time_point deadline);
+
   pid_t pid_ = -1;
   Descriptor pidfd_, in_, out_, err_;
-  std::string buffer_;
+  std::string buffer_, err_text_;
   bool out_ended_ = false;
   std::optional<ExitStatus> status_;
 };
