@@ -1,0 +1,105 @@
+#include "cli/comparison_text.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/text_table.hpp"
+
+namespace tessera {
+namespace {
+
+std::string column_title(const ComparedMetric& metric) {
+  std::string title = metric.name;
+  if (metric.goal != "none") title += metric.goal == "max" ? " ↑" : " ↓";
+  return metric.unit.empty() ? title : title + " " + metric.unit;
+}
+
+std::string row_title(const ComparedRow& row, bool part_has_one_row) {
+  const bool shared = row.cells.size() > 1;
+  std::string title = shared && part_has_one_row ? "all arms" : fmt::format("{}", fmt::join(row.cells, " = "));
+  if (shared) title += row.stages == 1 ? " (the same stage)" : " (the same stages)";
+  return row.baseline && !part_has_one_row ? title + " *" : title;
+}
+
+std::string value_text(const std::optional<ComparedValue>& value, int64_t stages) {
+  if (!value) return "";
+  std::string text = format_estimate(value->estimate);
+  if (value->estimate.n + value->estimate.n_nan < stages) text += fmt::format(" (n {})", value->estimate.n);
+  if (value->difference) text += fmt::format("  {}", format_difference(*value->difference, value->estimate));
+  return text;
+}
+
+struct Line {
+  std::string title;
+  const ComparedRow* row;
+};
+
+std::vector<Line> lines_of(const ComparedPart& part) {
+  std::vector<Line> lines;
+  for (const auto& row : part.rows) lines.push_back({row_title(row, part.rows.size() == 1), &row});
+  for (const auto& row : part.calibration) lines.push_back({"real data: " + row.cells[0], &row});
+  return lines;
+}
+
+// A metric without a goal that is the same everywhere says what the others are counted over: it goes into the heading.
+bool is_heading(const ComparedPart& part, size_t metric) {
+  if (part.metrics[metric].goal != "none") return false;
+  for (const auto& row : part.rows)
+    if (!row.values[metric] || row.values[metric]->estimate.mean != part.rows[0].values[metric]->estimate.mean) return false;
+  return !part.rows.empty();
+}
+
+size_t column_width(const ComparedPart& part, const std::vector<Line>& lines, size_t metric) {
+  size_t width = display_width(column_title(part.metrics[metric]));
+  for (const auto& line : lines) width = std::max(width, display_width(value_text(line.row->values[metric], line.row->stages)));
+  return width + 2;
+}
+
+std::string part_text(const ComparedPart& part, size_t width) {
+  const auto lines = lines_of(part);
+  std::string text = part.name;
+  std::vector<size_t> columns;
+  for (size_t i = 0; i < part.metrics.size(); ++i) {
+    if (is_heading(part, i))
+      text += fmt::format(" · {} {}", part.metrics[i].name, format_number(part.rows[0].values[i]->estimate.mean));
+    else
+      columns.push_back(i);
+  }
+  text += "\n";
+  size_t first_width = 10;
+  for (const auto& line : lines) first_width = std::max(first_width, display_width(line.title) + 8);
+  for (size_t begin = 0; begin < columns.size();) {
+    size_t used = first_width, end = begin;
+    while (end < columns.size() && (end == begin || used + column_width(part, lines, columns[end]) <= width))
+      used += column_width(part, lines, columns[end++]);
+    std::vector<TextColumn> titles = {{""}, {"n", true}};
+    for (size_t i = begin; i < end; ++i) titles.push_back({column_title(part.metrics[columns[i]]), true});
+    TextTable table(std::move(titles));
+    for (const auto& line : lines) {
+      std::vector<std::string> cells = {line.title, std::to_string(line.row->stages)};
+      for (size_t i = begin; i < end; ++i) cells.push_back(value_text(line.row->values[columns[i]], line.row->stages));
+      table.add(std::move(cells));
+    }
+    text += table.text(2);
+    begin = end;
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string comparison_text(const Comparison& comparison, size_t width) {
+  std::string text = comparison.experiment;
+  if (!comparison.question.empty()) text += ": " + comparison.question;
+  text += fmt::format("\n{} of {} trials done", comparison.trials_done, comparison.trials);
+  text += ". Mean ± standard deviation over n distinct stages; ↑ more is better, ↓ less";
+  if (!comparison.baseline.empty()) text += fmt::format("; * baseline, behind the others the difference from it");
+  text += ".\n";
+  for (const auto& part : comparison.parts) text += "\n" + part_text(part, width);
+  if (comparison.parts.empty()) text += "\nNothing is evaluated yet.\n";
+  if (!comparison.cost.rows.empty()) text += "\n" + part_text(comparison.cost, width);
+  return text;
+}
+
+}  // namespace tessera

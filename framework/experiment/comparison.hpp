@@ -1,0 +1,60 @@
+// Arms × metrics of one experiment, out of the ledger. Statistics count distinct stages; arms that share their stages are one
+// row, "the same stage", not a difference of zero; every table of distribution metrics carries its calibration rows.
+#pragma once
+#include <SQLiteCpp/Database.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/json.hpp"
+#include "experiment/statistics.hpp"
+
+namespace tessera {
+
+struct ComparedMetric {
+  std::string name, goal, unit, definition;
+  int64_t revision = 0;
+  bool timing = false;
+};
+
+struct ComparedValue {
+  Estimate estimate;
+  std::optional<double> difference;  // of the means, from the baseline's; none for the baseline itself
+};
+
+struct ComparedRow {
+  std::vector<std::string> cells;  // more than one: they share their stages
+  bool baseline = false;
+  int64_t stages = 0;              // distinct ones
+  std::vector<std::optional<ComparedValue>> values;  // by metric
+};
+
+// What the arms' tokenizers, priors or answers to one sampling request came to.
+struct ComparedPart {
+  std::string name;  // "tokenizer", "prior", "samples.free", …
+  std::vector<ComparedMetric> metrics;
+  std::vector<ComparedRow> rows;         // in the order of the experiment's cells, the baseline first
+  std::vector<ComparedRow> calibration;  // real data in the place of samples
+};
+
+struct Comparison {
+  std::string experiment, question, baseline;
+  int64_t trials = 0, trials_done = 0;
+  std::vector<ComparedPart> parts;
+  ComparedPart cost;  // processor seconds of each kind of stage
+};
+
+struct ComparisonRequest {
+  std::string experiment;
+  std::vector<std::string> metrics;  // names; empty: one number a stage, those with a goal or a constant count
+};
+
+// Current cells and published stages only. Throws Error(bad_config) on an unknown experiment or metric, with the nearest name.
+Comparison compare(SQLite::Database& database, const ComparisonRequest& request);
+Json to_json(const Comparison& comparison);
+
+// The experiment of that name, or the only one that ends with it. Throws Error(bad_config).
+std::string find_ledger_experiment(SQLite::Database& database, const std::string& word);
+
+}  // namespace tessera

@@ -1,0 +1,186 @@
+#include "experiment/picture_grid.hpp"
+
+#include <SQLiteCpp/Statement.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "core/error.hpp"
+#include "core/safetensors.hpp"
+#include "core/stage_folder.hpp"
+#include "experiment/bitmap_font.hpp"
+#include "experiment/comparison.hpp"
+
+namespace tessera {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int64_t kGap = 3, kLeastTile = 64, kTextScale = 2;
+constexpr const char* kSamplesSlot = "samples.";
+
+struct Row {
+  std::string label;
+  std::vector<Image8> images;
+  bool begins_group = false;
+};
+
+struct NamedStage {
+  std::string cell, slot, kind, key;
+};
+
+// The first images of an array n × C × H × W of bytes; grey ones become RGB.
+std::vector<Image8> images_of(const fs::path& file, const char* name, int64_t columns) {
+  const SafetensorsFile arrays(file);
+  const ArrayView view = arrays.at(name);
+  if (view.dtype != "U8" || view.shape.size() != 4 || (view.shape[1] != 1 && view.shape[1] != 3))
+    throw Error(ExitCode::run_failed, fmt::format("{}: {}: found {} of {} axes, expected U8 of n × 3 × height × width", file.string(), name, view.dtype,
+                                                  view.shape.size()));
+  const int64_t channels = view.shape[1], height = view.shape[2], width = view.shape[3], plane = height * width;
+  std::vector<Image8> images;
+  for (int64_t n = 0; n < std::min(columns, view.shape[0]); ++n) {
+    Image8 image{height, width, 3, std::vector<uint8_t>(static_cast<size_t>(plane * 3))};
+    const auto* from = static_cast<const uint8_t*>(view.data) + n * channels * plane;
+    for (int64_t c = 0; c < 3; ++c)
+      for (int64_t i = 0; i < plane; ++i) image.pixels[static_cast<size_t>(i * 3 + c)] = from[(channels == 3 ? c : 0) * plane + i];
+    images.push_back(std::move(image));
+  }
+  return images;
+}
+
+std::vector<NamedStage> stages_at(SQLite::Database& database, const std::string& experiment, int64_t seed) {
+  SQLite::Statement row(database,
+                        "SELECT t.cell, x.slot, s.kind, s.key FROM v_trial t JOIN v_cell c ON c.experiment = t.experiment AND c.cell_hash = t.cell_hash "
+                        "JOIN trial_stage x ON x.trial = t.id JOIN stage s ON s.id = x.stage "
+                        "WHERE t.experiment = ? AND t.seed = ? AND t.current AND s.published IS NOT NULL ORDER BY c.baseline DESC, c.id, x.slot");
+  row.bind(1, experiment);
+  row.bind(2, seed);
+  std::vector<NamedStage> stages;
+  while (row.executeStep())
+    stages.push_back({row.getColumn(0).getString(), row.getColumn(1).getString(), row.getColumn(2).getString(), row.getColumn(3).getString()});
+  return stages;
+}
+
+int64_t first_seed(SQLite::Database& database, const std::string& experiment) {
+  SQLite::Statement row(database, "SELECT min(t.seed) FROM v_trial t JOIN trial_stage x ON x.trial = t.id JOIN stage s ON s.id = x.stage "
+                                  "WHERE t.experiment = ? AND t.current AND s.kind = 'samples' AND s.published IS NOT NULL");
+  row.bind(1, experiment);
+  row.executeStep();
+  if (row.isColumnNull(0)) throw Error(ExitCode::run_failed, fmt::format("grid: {} has no published samples yet", experiment));
+  return row.getColumn(0).getInt64();
+}
+
+class GridRows {
+ public:
+  GridRows(fs::path results, int64_t columns) : results_(std::move(results)), columns_(columns) {}
+
+  // Rows of one kind, a row a distinct stage, named by the arms that share it where they are not all of them.
+  void add(const std::vector<NamedStage>& stages, const std::string& title, const char* file, const char* array, bool by_arm) {
+    std::vector<std::pair<NamedStage, std::vector<std::string>>> distinct;
+    for (const auto& stage : stages) {
+      auto same = std::find_if(distinct.begin(), distinct.end(), [&](const auto& one) { return one.first.key == stage.key; });
+      if (same == distinct.end()) same = distinct.insert(distinct.end(), {stage, {}});
+      same->second.push_back(stage.cell);
+    }
+    bool first = true;
+    for (const auto& [stage, cells] : distinct) {
+      const std::string arms = fmt::format("{}", fmt::join(cells, " = "));
+      const std::string label = !by_arm && distinct.size() == 1 ? title : fmt::format("{}, {}", arms, title);
+      try {
+        rows.push_back({label, images_of(StageFolder(results_, stage.kind, stage.key).output(file), array, columns_), first});
+        first = false;
+      } catch (const Error& error) {
+        notes.push_back(fmt::format("{}: {}", label, error.what()));
+      }
+    }
+  }
+
+  std::vector<Row> rows;
+  std::vector<std::string> notes;
+
+ private:
+  fs::path results_;
+  int64_t columns_;
+};
+
+// Pixels are repeated, never smoothed: what is shown is what was computed.
+void place(Image8& canvas, const Image8& image, int64_t top, int64_t left, int64_t scale) {
+  for (int64_t y = 0; y < image.height * scale; ++y)
+    for (int64_t x = 0; x < image.width * scale; ++x)
+      for (int64_t c = 0; c < 3; ++c)
+        canvas.pixels[static_cast<size_t>(((top + y) * canvas.width + left + x) * 3 + c)] =
+            image.pixels[static_cast<size_t>((y / scale * image.width + x / scale) * 3 + c)];
+}
+
+Image8 draw(const std::vector<Row>& rows) {
+  int64_t tile_height = 0, tile_width = 0, columns = 0;
+  size_t longest = 0;
+  for (const auto& row : rows) {
+    columns = std::max(columns, static_cast<int64_t>(row.images.size()));
+    longest = std::max(longest, row.label.size());
+    for (const auto& image : row.images) {
+      tile_height = std::max(tile_height, image.height);
+      tile_width = std::max(tile_width, image.width);
+    }
+  }
+  const int64_t scale = std::max<int64_t>(1, (kLeastTile + tile_height - 1) / std::max<int64_t>(tile_height, 1));
+  const int64_t row_height = std::max(tile_height * scale, kGlyphHeight * kTextScale) + kGap, column_width = tile_width * scale + kGap;
+  const int64_t left = static_cast<int64_t>(longest) * kGlyphWidth * kTextScale + 4 * kGap;
+  int64_t groups = 0;
+  for (const auto& row : rows) groups += row.begins_group ? 1 : 0;
+  Image8 canvas{2 * kGap + static_cast<int64_t>(rows.size()) * row_height + groups * 3 * kGap, left + columns * column_width + kGap, 3, {}};
+  canvas.pixels.assign(static_cast<size_t>(canvas.height * canvas.width * 3), 236);
+  int64_t top = kGap;
+  for (const auto& row : rows) {
+    if (row.begins_group) top += 3 * kGap;
+    draw_text(canvas, top + (row_height - kGap - kGlyphHeight * kTextScale) / 2, 2 * kGap, row.label, kTextScale);
+    for (size_t i = 0; i < row.images.size(); ++i) place(canvas, row.images[i], top, left + static_cast<int64_t>(i) * column_width, scale);
+    top += row_height;
+  }
+  return canvas;
+}
+
+std::vector<NamedStage> of_slot(const std::vector<NamedStage>& stages, const std::string& slot) {
+  std::vector<NamedStage> found;
+  for (const auto& stage : stages)
+    if (stage.slot == slot) found.push_back(stage);
+  return found;
+}
+
+}  // namespace
+
+PictureGrid draw_grid(SQLite::Database& database, const fs::path& results, const GridRequest& request) {
+  const std::string experiment = find_ledger_experiment(database, request.experiment);
+  PictureGrid grid;
+  grid.seed = request.seed ? *request.seed : first_seed(database, experiment);
+  const auto stages = stages_at(database, experiment, grid.seed);
+
+  std::set<std::string> known;
+  for (const auto& stage : stages)
+    if (stage.kind == "samples") known.insert(stage.slot.substr(std::string(kSamplesSlot).size()));
+  for (const auto& name : request.requests)
+    if (!known.count(name))
+      throw Error(ExitCode::bad_config, fmt::format("grid: found request '{}', expected one of those with samples at seed {}: {}", name, grid.seed,
+                                                    fmt::join(known, ", ")));
+  const std::vector<std::string> wanted = request.requests.empty() ? std::vector<std::string>(known.begin(), known.end()) : request.requests;
+
+  GridRows rows(results, request.columns);
+  const auto evaluated = of_slot(stages, "evaluation.tokenizer");
+  if (evaluated.empty())
+    rows.add(of_slot(stages, "data"), "originals", "images.safetensors", "validation_images", false);
+  else
+    rows.add({evaluated[0]}, "originals", "reconstructions.safetensors", "originals", false);
+  rows.add(evaluated, "reconstructions", "reconstructions.safetensors", "images", false);
+  if (rows.rows.size() > 1) rows.rows[1].begins_group = false;
+  for (const auto& name : wanted) rows.add(of_slot(stages, kSamplesSlot + name), name, "samples.safetensors", "images", true);
+  grid.notes = rows.notes;
+  if (rows.rows.empty())
+    throw Error(ExitCode::run_failed, fmt::format("grid: {} has nothing to show at seed {}{}", experiment, grid.seed,
+                                                  grid.notes.empty() ? "" : ": " + grid.notes[0]));
+  for (const auto& row : rows.rows) grid.rows.push_back(row.label);
+  grid.image = draw(rows.rows);
+  return grid;
+}
+
+}  // namespace tessera

@@ -1,0 +1,33 @@
+// One picture of an experiment at one seed: originals, reconstructions, then samples by request and arm, a row each. Column i is
+// sample i, or validation image i: a completion stands below the image it completes.
+#pragma once
+#include <SQLiteCpp/Database.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/png.hpp"
+
+namespace tessera {
+
+struct GridRequest {
+  std::string experiment;
+  std::vector<std::string> requests;  // entries of sampling.requests ("free", "top_half"); empty: all
+  std::optional<int64_t> seed;        // of the trials; empty: the least that has samples
+  int64_t columns = 12;
+};
+
+struct PictureGrid {
+  Image8 image;
+  int64_t seed = 0;
+  std::vector<std::string> rows;   // labels, as drawn
+  std::vector<std::string> notes;  // what could not be shown, and why
+};
+
+// Reads published outputs of current trials. Throws Error(bad_config) on an unknown experiment or request, Error(run_failed) where
+// there is nothing to show.
+PictureGrid draw_grid(SQLite::Database& database, const std::filesystem::path& results, const GridRequest& request);
+
+}  // namespace tessera
