@@ -45,6 +45,14 @@ Json begin_line(const Json& spec, const Lease& lease, int64_t from_step, const J
               {"time", now_seconds()}};
 }
 
+// results/live/<uuid> names the journal before the journal exists, so that no recorder pass misses it.
+Json announced(Json begin, const Json& spec, const Lease& lease) {
+  const std::filesystem::path results = spec.at("results").get<std::string>();
+  std::filesystem::create_directories(results / "live");
+  write_file_atomically(results / "live" / begin.at("uuid").get<std::string>(), lease.journal().lexically_relative(results).string());
+  return begin;
+}
+
 }  // namespace
 
 int cancel_requested() { return cancel_count.load(std::memory_order_relaxed); }
@@ -52,7 +60,7 @@ void request_cancel() { cancel_count.fetch_add(1, std::memory_order_relaxed); }
 
 StageRun::StageRun(Json spec, StageFolder folder, Lease lease, int64_t from_step, Json environment)
     : spec_(std::move(spec)), kind_(spec_.at("kind")), seed_(spec_.value("seed", uint64_t{0})), folder_(std::move(folder)),
-      lease_(std::move(lease)), journal_(lease_.journal(), begin_line(spec_, lease_, from_step, environment)),
+      lease_(std::move(lease)), journal_(lease_.journal(), announced(begin_line(spec_, lease_, from_step, environment), spec_, lease_)),
       started_(std::chrono::steady_clock::now()), last_progress_(started_), first_step_(from_step) {
   std::filesystem::create_directories(lease_.out());
   std::filesystem::create_directories(lease_.checkpoints());
