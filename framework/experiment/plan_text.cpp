@@ -100,4 +100,8 @@ std::string plan_text(const Plan& plan) {
   return text;
 }
 
+std::string problems_text(const Plan& plan) {
+  return fmt::format("{}: {}\n{}", plan.source, count(plan.problems.size(), "problem"), fmt::join(plan.problems, "\n"));
+}
+
 }  // namespace tessera

@@ -18,7 +18,6 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 constexpr auto kTick = std::chrono::seconds(1);
-constexpr auto kAskAgain = std::chrono::seconds(5);  // a host elsewhere may have died: try for its lease
 constexpr size_t kErrorTail = 4096;
 
 enum class Status { waiting, running, elsewhere, over };
@@ -28,7 +27,7 @@ struct Node {
   Status status = Status::waiting;
   std::vector<Node*> needs, needed_by;
   size_t weight = 0;  // how many stages wait for it, directly or not
-  Clock::time_point started, asked;
+  Clock::time_point started;
 };
 
 struct Running {
@@ -36,7 +35,7 @@ struct Running {
   Child child;
   std::string error_tail;
   int64_t runs_before;  // highest run before this host started
-  bool out_open = true, err_open = true;
+  bool out_open = true;  // polled on after its end, it would never let poll wait again
 };
 
 int64_t last_run(const StageFolder& folder) {
@@ -145,10 +144,9 @@ class Scheduler {
     child.err = Stream::pipe;
     const bool alone = options_.jobs == 1 && (threads_ == 1 || !machine_is_busy());
     child.environment = thread_environment(threads_, alone);
-    const bool again = node.asked != Clock::time_point();
+    const bool again = node.started != Clock::time_point();
     node.status = Status::running;
-    node.asked = Clock::now();
-    if (!again) node.started = node.asked;
+    if (!again) node.started = Clock::now();
     const auto before = last_run(folder(node));
     try {
       running_.push_back({&node, Child(child), "", before});
@@ -164,16 +162,9 @@ class Scheduler {
     for (const auto& one : running_) {
       fds.push_back({one.child.pidfd(), POLLIN, 0});
       fds.push_back({one.out_open ? one.child.out_fd() : -1, POLLIN, 0});
-      fds.push_back({one.err_open ? one.child.err_fd() : -1, POLLIN, 0});
     }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
     ::poll(fds.data(), fds.size(), static_cast<int>(std::clamp<int64_t>(left, 0, 1000)));
-    // A stream that only hangs up has ended: polled on, it would never let poll wait again.
-    size_t i = 1;
-    for (auto& one : running_) {
-      if ((fds[i + 2].revents & (POLLHUP | POLLERR)) && !(fds[i + 2].revents & POLLIN)) one.err_open = false;
-      i += 3;
-    }
   }
 
   void obey_signals() {
@@ -210,7 +201,7 @@ class Scheduler {
     if (status.clean() && folder(node).published())
       return settle(node, {StageOutcome::done, "", "", ExitCode::ok, seconds});
     if (status.signal == 0 && status.code == static_cast<int>(ExitCode::busy)) {
-      if (node.status != Status::elsewhere) observer_.elsewhere(*node.stage);
+      observer_.elsewhere(*node.stage);
       node.status = Status::elsewhere;
       return;
     }
@@ -267,9 +258,15 @@ class Scheduler {
       if (node.status != Status::elsewhere) continue;
       if (folder(node).published())
         settle(node, {StageOutcome::done, "", "", ExitCode::ok, Seconds(Clock::now() - node.started).count()});
-      else if (Clock::now() - node.asked >= kAskAgain)
+      else if (!alive(node))
         node.status = Status::waiting;
     }
+  }
+
+  // Whether a host holds the stage's lease. Where none does it is this run's turn.
+  bool alive(const Node& node) const {
+    const auto runs = folder(node).runs();
+    return !runs.empty() && runs.back().alive && !runs.back().ended;
   }
 
   // A failure of the configuration or of a plugin is named as such; interruption wins only where nothing failed.

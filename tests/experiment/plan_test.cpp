@@ -1,1 +1,164 @@
+// Plans: which stages there are, who shares them, what is reused or stale, and what is refused in which words.
 #include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "core/stage_folder.hpp"
+#include "planning.hpp"
+
+namespace tessera {
+namespace {
+
+size_t count_kind(const Plan& plan, const std::string& kind) {
+  return static_cast<size_t>(std::count_if(plan.stages.begin(), plan.stages.end(), [&](const PlannedStage& s) { return s.kind == kind; }));
+}
+
+// Publishes a stage as a host would, with one output of that hash.
+void publish(const Plan& plan, const PlannedStage& stage, const std::filesystem::path& results, const std::string& sha256) {
+  const StageFolder folder(results, stage.kind, stage.key);
+  auto lease = folder.try_lease();
+  Json inputs = Json::object();
+  for (const auto& [slot, key] : stage.inputs) {
+    Json outputs = Json::object();
+    const auto input = StageFolder(results, slot, key).published();
+    for (const auto& [file, facts] : input->at("outputs").items()) outputs[file] = facts.at("sha256");
+    inputs[slot] = {{"key", key}, {"outputs", outputs}};
+  }
+  lease->publish({{"kind", stage.kind}, {"key", stage.key}, {"parts", stage.parts}, {"inputs", inputs},
+                  {"outputs", {{"out", {{"sha256", sha256}, {"bytes", 1}}}}}});
+}
+
+TEST(Plan, ArmsShareStages) {
+  Planner planner;
+  const auto plan = planner.plan(kThreeArms);
+  EXPECT_TRUE(plan.problems.empty());
+  EXPECT_EQ(plan.trials.size(), 3U);
+  EXPECT_EQ(count_kind(plan, "data"), 1U);
+  EXPECT_EQ(count_kind(plan, "tokenizer"), 1U);
+  EXPECT_EQ(count_kind(plan, "tokens"), 1U);
+  EXPECT_EQ(count_kind(plan, "prior"), 2U) << "masked and halton sample one prior";
+  EXPECT_EQ(count_kind(plan, "samples"), 3U);
+  EXPECT_EQ(count_kind(plan, "evaluation"), 1U + 1U + 2U + 3U);
+  EXPECT_EQ(plan.count(StageState::to_run), plan.stages.size());
+  EXPECT_EQ(planner.asked(), 3U);
+  for (size_t i = 0; i < plan.stages.size(); ++i)
+    for (const auto& [slot, key] : plan.stages[i].inputs)
+      EXPECT_TRUE(std::any_of(plan.stages.begin(), plan.stages.begin() + static_cast<std::ptrdiff_t>(i), [&, k = key](const auto& s) { return s.key == k; }))
+          << "inputs come first";
+}
+
+TEST(Plan, SeedsRepeatAllButPinnedStages) {
+  Planner planner;
+  const auto plan = planner.plan("seeds = 5\ntokenizer.seed = 0\n" + kThreeArms);
+  EXPECT_EQ(plan.trials.size(), 15U);
+  EXPECT_EQ(count_kind(plan, "tokenizer"), 1U);
+  EXPECT_EQ(count_kind(plan, "prior"), 10U);
+  EXPECT_EQ(count_kind(plan, "samples"), 15U);
+}
+
+TEST(Plan, EqualSettingsAreAskedOnce) {
+  Planner planner;
+  planner.plan(kThreeArms + "[grid]\ntokenizer.seed = [0, 1]\n");
+  EXPECT_EQ(planner.asked(), 6U) << "seeds are settings like any other";
+}
+
+TEST(Plan, PublishedStagesAreReused) {
+  Planner planner;
+  const auto before = planner.plan(kThreeArms);
+  for (const auto& stage : before.stages)
+    if (stage.kind == "data" || stage.kind == "tokenizer") publish(before, stage, planner.results(), "1");
+  const auto after = planner.plan(kThreeArms);
+  EXPECT_EQ(after.count(StageState::reused), 2U);
+  EXPECT_EQ(after.stages[0].state, StageState::reused);
+}
+
+TEST(Plan, AStageWhoseInputChangedIsStale) {
+  Planner planner;
+  const auto before = planner.plan(kThreeArms);
+  for (const auto& stage : before.stages) publish(before, stage, planner.results(), "1");
+  EXPECT_EQ(planner.plan(kThreeArms).count(StageState::reused), before.stages.size());
+  const auto& tokenizer = *std::find_if(before.stages.begin(), before.stages.end(), [](const auto& s) { return s.kind == "tokenizer"; });
+  std::filesystem::remove_all(StageFolder(planner.results(), "tokenizer", tokenizer.key).path());
+  publish(before, tokenizer, planner.results(), "2");
+  const auto after = planner.plan(kThreeArms);
+  for (const auto& stage : after.stages) {
+    const bool reads = stage.inputs.count("tokenizer") != 0;
+    EXPECT_EQ(stage.state, reads ? StageState::stale : StageState::reused) << stage.title();
+    if (reads) EXPECT_EQ(stage.stale_input, "tokenizer");
+  }
+}
+
+TEST(Plan, ImpossiblePairingsAreRefusedInOneSentence) {
+  Planner planner;
+  const auto plan = planner.plan(kThreeArms, {"arm.wrong.sampling.plugin=halton"});
+  const auto file = (planner.folder().path() / "e.toml").string();
+  EXPECT_EQ(plan.problems, (std::vector<std::string>{"command line: sampling.plugin: sampling 'halton' cannot run on prior 'gpt': it asks "
+                                                     "positions in any order, the prior has raster order (prior.plugin: " + file + ":3:16)"}));
+}
+
+TEST(Plan, RefusedOptionsHaveTheirPlace) {
+  Planner planner;
+  const auto file = (planner.folder().path() / "e.toml").string();
+  EXPECT_EQ(planner.plan("prior.heads = 5\n" + kThreeArms).problems,
+            (std::vector<std::string>{file + ":1:15: prior.heads: found 5, expected a divisor of the width 128"})) << "one line for all three arms";
+  EXPECT_EQ(planner.plan("prior.width = 30\n" + kThreeArms).problems,
+            (std::vector<std::string>{file + " (default): prior.heads: found 4, expected a divisor of the width 30"}));
+}
+
+TEST(Plan, SpecHasWhatTheHostNeeds) {
+  Planner planner;
+  const auto plan = planner.plan(kThreeArms, {"prior.seed=3"});
+  const auto& stage = *std::find_if(plan.stages.begin(), plan.stages.end(), [](const auto& s) { return s.kind == "samples"; });
+  const auto spec = stage_spec(plan, stage, planner.results(), 2);
+  EXPECT_EQ(spec.at("key"), stage.key);
+  EXPECT_EQ(spec.at("request"), "free");
+  EXPECT_EQ(spec.at("threads"), 2);
+  EXPECT_EQ(spec.at("settings").at("prior").at("plugin"), "gpt");
+  EXPECT_EQ(spec.at("plugins").at("prior").at("file"), "/plugins/prior/gpt.so");
+  EXPECT_FALSE(spec.at("plugins").contains("data_source"));
+  EXPECT_EQ(spec.at("numerics"), (Json{{"device", "cpu"}, {"precision", "fp32"}, {"deterministic", true}}));
+  EXPECT_FALSE(spec.at("settings").contains("numerics"));
+  EXPECT_EQ(spec.at("origins").at("prior.seed"), "command line");
+  EXPECT_FALSE(spec.at("origins").contains("prior.width"));
+}
+
+TEST(Plan, Text) {
+  Planner planner;
+  auto plan = planner.plan("question = \"Which?\"\nprior.label_smoothing = 0.1\n" + kThreeArms);
+  plan.source = "e.toml";
+  for (auto& stage : plan.stages) stage.key = std::string(32, 'k');
+  for (auto& cell : plan.cells)
+    for (auto& lapsed : cell.lapsed) lapsed.origin = "e.toml:2:25";
+  EXPECT_EQ(plan_text(plan), R"(e.toml: 3 cells x 1 seed = 3 trials, 15 stages: 15 to run, 0 reused
+  Which?
+
+  cell    data   encoder       quantizer  tokens      prior            order   sampling
+  causal  emoji  conv (224 k)  vq (8 k)   8x8 of 256  gpt (786 k)      raster  scan_line
+  masked  emoji  conv (224 k)  vq (8 k)   8x8 of 256  maskgit (786 k)  any     iterative_masking
+  halton  emoji  conv (224 k)  vq (8 k)   8x8 of 256  maskgit (786 k)  any     halton
+
+  stage                       key           state   for
+  data                        kkkkkkkkkkkk  to run  all trials
+  tokenizer                   kkkkkkkkkkkk  to run  all trials
+  tokens                      kkkkkkkkkkkk  to run  all trials
+  prior                       kkkkkkkkkkkk  to run  causal
+  samples free                kkkkkkkkkkkk  to run  causal
+  evaluation of tokenizer     kkkkkkkkkkkk  to run  all trials
+  evaluation of calibration   kkkkkkkkkkkk  to run  all trials
+  evaluation of prior         kkkkkkkkkkkk  to run  causal
+  evaluation of samples free  kkkkkkkkkkkk  to run  causal
+  prior                       kkkkkkkkkkkk  to run  2 trials
+  samples free                kkkkkkkkkkkk  to run  masked
+  evaluation of prior         kkkkkkkkkkkk  to run  2 trials
+  evaluation of samples free  kkkkkkkkkkkk  to run  masked
+  samples free                kkkkkkkkkkkk  to run  halton
+  evaluation of samples free  kkkkkkkkkkkk  to run  halton
+
+Lapsed with a change of plugin:
+  masked: prior.label_smoothing (e.toml:2:25): gpt has it, maskgit has not
+  halton: prior.label_smoothing (e.toml:2:25): gpt has it, maskgit has not
+)");
+}
+
+}  // namespace
+}  // namespace tessera

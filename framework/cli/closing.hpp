@@ -1,0 +1,25 @@
+// Running an experiment from a verb, and what it says at its end.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "cli/verb.hpp"
+#include "experiment/scheduler.hpp"
+
+namespace tessera {
+
+struct RunRequest {
+  CommonOptions common;
+  std::vector<std::string> argv;  // as typed behind "tessera"
+  int jobs = 1;
+  bool adds = false;               // its cells join those of the experiment instead of replacing them
+  std::vector<std::string> kinds;  // of the stages that may be run; empty: all
+};
+
+// Plans, runs, records, prints. Returns the exit code; throws Error where nothing could be started.
+int run_experiment(const Experiment& experiment, const RunRequest& request);
+
+// The comparison table, the pictures, the cost, the ledger's place and three commands to try next.
+void print_closing(const Plan& plan, const RunSummary& summary, const CommonOptions& common);
+
+}  // namespace tessera

@@ -1,0 +1,78 @@
+// Boost.Program_options with the four options that every verb shares, and error texts that say what to do.
+#include <fmt/format.h>
+
+#include <boost/program_options.hpp>
+#include <iostream>
+
+#include "cli/verb.hpp"
+#include "core/error.hpp"
+#include "core/option_schema.hpp"
+
+namespace tessera {
+namespace po = boost::program_options;
+
+CommandLine::CommandLine(const Verb& verb) : verb_(verb), own_(fmt::format("Options of {}", verb.name)) {}
+
+po::options_description CommandLine::shared() const {
+  po::options_description shared("Options of every verb");
+  shared.add_options()("results", po::value<std::string>()->value_name("DIR"), "Results folder (default: ./results).")(
+      "plugin-path", po::value<std::vector<std::string>>()->composing()->value_name("DIR"),
+      "Folder to search for plugins, too; may be repeated.")("json", po::bool_switch(), "Print JSON.")("help,h", po::bool_switch(),
+                                                                                                        "Print this help.");
+  return shared;
+}
+
+void CommandLine::print_help() const {
+  std::cout << fmt::format("Usage: tessera {}{}{}\n{}.\n", verb_.name, *verb_.synopsis ? " " : "", verb_.synopsis, verb_.summary);
+  if (!own_.options().empty()) std::cout << '\n' << own_;
+  std::cout << '\n' << shared();
+}
+
+void CommandLine::unknown_option(const std::string& name) const {
+  std::vector<std::string> candidates;
+  po::options_description all;
+  all.add(own_).add(shared());
+  for (const auto& option : all.options()) candidates.push_back("--" + option->long_name());
+  const auto near = did_you_mean(name, candidates);
+  throw Error(ExitCode::bad_config, fmt::format("tessera {}: unknown option {}{}", verb_.name, name,
+                                                near ? fmt::format(", did you mean {}?", *near) : std::string()));
+}
+
+bool CommandLine::parse(const std::vector<std::string>& arguments, int min_words, int max_words) {
+  po::options_description words_only;
+  words_only.add_options()("words", po::value<std::vector<std::string>>());
+  po::options_description all;
+  all.add(own_).add(shared()).add(words_only);
+  po::positional_options_description positional;
+  positional.add("words", -1);
+  // Abbreviations are off: an option added later must not change the meaning of a script.
+  using namespace po::command_line_style;
+  const int style = unix_style & ~allow_guessing;
+  po::variables_map values;
+  try {
+    po::store(po::command_line_parser(arguments).options(all).positional(positional).style(style).run(), values);
+    po::notify(values);
+  } catch (const po::unknown_option& error) {
+    unknown_option(error.get_option_name());
+  } catch (const po::error& error) {
+    throw Error(ExitCode::bad_config, fmt::format("tessera {}: {}", verb_.name, error.what()));
+  }
+  if (values["help"].as<bool>()) {
+    print_help();
+    return false;
+  }
+  common_.json = values["json"].as<bool>();
+  if (values.count("results")) common_.results = values["results"].as<std::string>();
+  if (values.count("plugin-path"))
+    for (const auto& folder : values["plugin-path"].as<std::vector<std::string>>()) common_.plugin_path.emplace_back(folder);
+  if (values.count("words")) words_ = values["words"].as<std::vector<std::string>>();
+  const int count = static_cast<int>(words_.size());
+  if (count < min_words)
+    throw Error(ExitCode::bad_config, fmt::format("Usage: tessera {} {}", verb_.name, verb_.synopsis));
+  if (max_words >= 0 && count > max_words)
+    throw Error(ExitCode::bad_config, fmt::format("tessera {}: found '{}', expected no further word. Usage: tessera {} {}", verb_.name,
+                                                  words_[static_cast<size_t>(max_words)], verb_.name, verb_.synopsis));
+  return true;
+}
+
+}  // namespace tessera

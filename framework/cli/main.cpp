@@ -1,0 +1,65 @@
+// tessera: the front. Plans, schedules, records, compares; links no LibTorch and opens no plugin, so it starts at once.
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "cli/verb.hpp"
+#include "core/error.hpp"
+#include "core/option_schema.hpp"
+
+namespace tessera {
+namespace {
+
+void print_usage() {
+  fmt::print("Tessera {}: a workbench for two-stage image generation with discrete tokens.\n\nUsage: tessera VERB …\n\n", TESSERA_VERSION);
+  size_t width = 0;
+  for (const auto& verb : verbs()) width = std::max(width, std::strlen(verb.name));
+  for (const auto& verb : verbs()) fmt::print("  {:<{}}  {}\n", verb.name, width, verb.summary);
+  fmt::print(
+      "\n`tessera VERB --help` explains a verb. Every verb knows --results DIR, --plugin-path DIR and --json.\n"
+      "Exit codes: 0 ok, 1 run failed, 2 bad configuration, 3 bad plugin, 4 ledger, 75 interrupted and resumable.\n");
+}
+
+[[noreturn]] void unknown_verb(const std::string& word) {
+  std::vector<std::string> names;
+  for (const auto& verb : verbs()) names.emplace_back(verb.name);
+  const auto near = did_you_mean(word, names);
+  throw Error(ExitCode::bad_config, fmt::format("found '{}', expected a verb: {}{}", word, fmt::join(names, ", "),
+                                                near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+}
+
+int dispatch(const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
+    print_usage();
+    return arguments.empty() ? static_cast<int>(ExitCode::bad_config) : 0;
+  }
+  if (arguments[0] == "--version") {
+    fmt::print("tessera {}\n", TESSERA_VERSION);
+    return 0;
+  }
+  for (const auto& verb : verbs())
+    if (arguments[0] == verb.name) return verb.run(verb, {arguments.begin() + 1, arguments.end()});
+  unknown_verb(arguments[0]);
+}
+
+}  // namespace
+}  // namespace tessera
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // `tessera ls | head` ends quietly: writes fail, nothing is killed in the middle
+  int code = static_cast<int>(tessera::ExitCode::run_failed);
+  try {
+    code = tessera::dispatch({argv + 1, argv + argc});
+  } catch (const tessera::Error& error) {
+    fmt::print(stderr, "tessera: {}\n", error.what());
+    code = static_cast<int>(error.code());
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "tessera: {}\n", error.what());
+  }
+  std::fflush(stdout);
+  return code;
+}

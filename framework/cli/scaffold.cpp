@@ -1,0 +1,333 @@
+#include "cli/scaffold.hpp"
+
+#include <fmt/format.h>
+
+#include <regex>
+
+#include "core/error.hpp"
+#include "core/files.hpp"
+#include "core/option_schema.hpp"
+
+namespace tessera {
+namespace {
+
+namespace fs = std::filesystem;
+
+// @ID@ and @CLASS@ are replaced.
+constexpr const char* kEncoder = R"cpp(// @ID@: an encoder. Cuts the image into patches and maps each to a latent by one linear map, and back by another.
+#include <torch/torch.h>
+
+#include "tessera/plugin.hpp"
+
+namespace tessera {
+namespace {
+
+class @CLASS@ : public Encoder {
+ public:
+  struct Options {
+    int64_t patch = 4;
+    int64_t depth = 16;
+    template <class Visitor>
+    void visit(Visitor& v) {
+      v("patch", patch, "Side of a patch in pixels; divides the image's sides.", Effect::architecture, range(1, 64));
+      v("depth", depth, "Channels of a latent.", Effect::architecture, range(1, 1024));
+    }
+  };
+
+  @CLASS@(const Options& options, const EncoderSpec& spec, Host&) : options_(options) {
+    const int64_t values = spec.image.channels * options.patch * options.patch;
+    (void)latents(spec.image);  // refuses images that cannot be cut
+    image_ = spec.image;
+    in_ = register_module("in", torch::nn::Linear(values, options.depth));
+    out_ = register_module("out", torch::nn::Linear(options.depth, values));
+  }
+
+  std::vector<Grid> latents(ImageShape image) const override {
+    if (image.height % options_.patch != 0 || image.width % options_.patch != 0)
+      throw OptionError("patch", "found " + std::to_string(options_.patch) + ", expected a divisor of " + std::to_string(image.height) +
+                                     " and " + std::to_string(image.width));
+    return {{image.height / options_.patch, image.width / options_.patch, options_.depth}};
+  }
+
+  std::vector<at::Tensor> encode(const at::Tensor& x_BCHW) override {
+    auto patches_BVN = at::im2col(x_BCHW, {options_.patch, options_.patch}, {1, 1}, {0, 0}, {options_.patch, options_.patch});
+    return {in_->forward(patches_BVN.transpose(1, 2))};
+  }
+
+  at::Tensor decode(const std::vector<at::Tensor>& zq) override {
+    auto patches_BVN = out_->forward(zq[0]).transpose(1, 2);
+    return at::col2im(patches_BVN, {image_.height, image_.width}, {options_.patch, options_.patch}, {1, 1}, {0, 0},
+                      {options_.patch, options_.patch});
+  }
+
+  at::Tensor last_layer() override { return out_->weight; }
+
+ private:
+  Options options_;
+  ImageShape image_;
+  torch::nn::Linear in_{nullptr}, out_{nullptr};
+};
+
+}  // namespace
+
+TESSERA_EXPORT(Encoder, @CLASS@, "@ID@", {.version = "0.1", .revision = 0, .summary = "Patches, one linear map each way", .paper = ""})
+
+}  // namespace tessera
+)cpp";
+
+constexpr const char* kQuantizer = R"cpp(// @ID@: a quantizer. The nearest of K learned codes; codes and encoder are drawn to each other (1711.00937).
+#include <torch/torch.h>
+
+#include "tessera/plugin.hpp"
+
+namespace tessera {
+namespace {
+
+class @CLASS@ : public Quantizer {
+ public:
+  struct Options {
+    int64_t codes = 256;
+    double commitment = 0.25;
+    template <class Visitor>
+    void visit(Visitor& v) {
+      v("codes", codes, "Number of codes K.", Effect::architecture, range(2, 1 << 16));
+      v("commitment", commitment, "Weight of the loss that draws the encoder to the codes.", Effect::training, at_least(0));
+    }
+  };
+
+  @CLASS@(const Options& options, const QuantizerSpec& spec, Host&) : options_(options) {
+    codes_KD_ = register_parameter("codes", torch::randn({options.codes, spec.latent.depth}));
+  }
+
+  TokenLayout layout(Grid latent) const override { return TokenLayout({{latent.height, latent.width, options_.codes, latent.spatial}}); }
+
+  // Starts at encoder outputs: codes far from all of them would never be used.
+  void start(const at::Tensor& z_MD, const Noise& noise) override {
+    auto rows = noise.permutation(z_MD.size(0), "codes").remainder(z_MD.size(0));
+    auto index_K = torch::arange(options_.codes, torch::kLong).remainder(z_MD.size(0));
+    codes_KD_.data().copy_(z_MD.index_select(0, rows.index_select(0, index_K).to(z_MD.device())));
+  }
+
+  Quantized quantize(const at::Tensor& z_BND, const StepContext&) override {
+    auto distance_BNK = z_BND.square().sum(-1, true) - 2 * torch::matmul(z_BND, codes_KD_.t()) + codes_KD_.square().sum(-1);
+    auto ids_BN = distance_BNK.detach().argmin(-1);
+    auto zq_BND = lookup(ids_BN);
+    auto codebook = (zq_BND - z_BND.detach()).square().mean(), commitment = (zq_BND.detach() - z_BND).square().mean();
+    Quantized result;
+    result.zq_BND = z_BND + (zq_BND - z_BND).detach();
+    result.ids_BN = ids_BN;
+    result.loss = codebook + options_.commitment * commitment;
+    result.parts = {{"commitment", commitment.detach()}};
+    return result;
+  }
+
+  at::Tensor lookup(const at::Tensor& ids_BN, int64_t = -1) override {
+    return codes_KD_.index_select(0, ids_BN.flatten()).view({ids_BN.size(0), ids_BN.size(1), -1});
+  }
+
+  at::Tensor codebook_KD() override { return codes_KD_; }
+
+ private:
+  Options options_;
+  at::Tensor codes_KD_;
+};
+
+}  // namespace
+
+TESSERA_EXPORT(Quantizer, @CLASS@, "@ID@", {.version = "0.1", .revision = 0, .summary = "Nearest of K learned codes", .paper = ""})
+
+}  // namespace tessera
+)cpp";
+
+constexpr const char* kPrior = R"cpp(// @ID@: a prior. Every position has a distribution of its own, for each label, and none sees another: the baseline to beat.
+#include <torch/torch.h>
+
+#include "tessera/plugin.hpp"
+
+namespace tessera {
+namespace {
+
+class @CLASS@ : public Prior {
+ public:
+  struct Options {
+    double smoothing = 0.0;
+    template <class Visitor>
+    void visit(Visitor& v) {
+      v("smoothing", smoothing, "Share of the target spread over the vocabulary.", Effect::training, range(0, 0.9));
+    }
+  };
+
+  // One row of tables a class, and a last one for the null label.
+  @CLASS@(const Options& options, const PriorSpec& spec, Host&) : options_(options), layout_(spec.layout) {
+    const int64_t positions = layout_.length(), codes = layout_.max_vocabulary();
+    table_LNK_ = register_parameter("table", torch::zeros({spec.classes + 1, positions, codes}));
+    auto bias_NK = torch::zeros({positions, codes});
+    for (int64_t n = 0; n < positions; ++n) bias_NK[n].slice(0, layout_.vocabulary(n)).fill_(-std::numeric_limits<float>::infinity());
+    bias_NK_ = register_buffer("bias", bias_NK);
+  }
+
+  Order order() const override {
+    auto order = Order::any(layout_.length());
+    order.sees_rank = order.parallel = true;
+    return order;
+  }
+
+  Loss loss(const TokenBatch& batch, const StepContext&) override {
+    auto logits_BNK = logits(batch.condition.label_B);
+    auto options = torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum).label_smoothing(options_.smoothing);
+    auto total = torch::nn::functional::cross_entropy(logits_BNK.flatten(0, 1), batch.ids_BN.flatten(), options);
+    const auto weight = static_cast<double>(batch.ids_BN.numel());
+    return {total, weight, {{"nll", total.detach() / weight}}};
+  }
+
+  std::unique_ptr<DecodeSession> open(const Condition& condition) override { return std::make_unique<Session>(*this, condition); }
+
+ private:
+  class Session : public DecodeSession {
+   public:
+    Session(@CLASS@& prior, const Condition& condition)
+        : DecodeSession(prior.order(), prior.layout_, condition.label_B.size(0), prior.table_LNK_.device()),
+          logits_BNK_(prior.logits(condition.label_B)) {}
+
+   protected:
+    at::Tensor do_logits(const at::Tensor& positions_BQ, Step) override {
+      auto index_BQK = positions_BQ.clamp_min(0).to(logits_BNK_.device()).unsqueeze(-1).expand({-1, -1, logits_BNK_.size(2)});
+      return logits_BNK_.gather(1, index_BQK);
+    }
+
+   private:
+    at::Tensor logits_BNK_;
+  };
+
+  at::Tensor logits(const at::Tensor& label_B) {
+    auto row_B = torch::where(label_B < 0, table_LNK_.size(0) - 1, label_B);
+    return table_LNK_.index_select(0, row_B) + bias_NK_;
+  }
+
+  Options options_;
+  TokenLayout layout_;
+  at::Tensor table_LNK_, bias_NK_;
+};
+
+}  // namespace
+
+TESSERA_EXPORT(Prior, @CLASS@, "@ID@", {.version = "0.1", .revision = 0, .summary = "Independent positions", .paper = ""})
+
+}  // namespace tessera
+)cpp";
+
+constexpr const char* kSampling = R"cpp(// @ID@: a sampling strategy. Decides the undecided positions in a random order, some at each step.
+#include <torch/torch.h>
+
+#include "tessera/plugin.hpp"
+
+namespace tessera {
+namespace {
+
+class @CLASS@ : public SamplingStrategy {
+ public:
+  struct Options {
+    int64_t steps = 8;
+    template <class Visitor>
+    void visit(Visitor& v) {
+      v("steps", steps, "Questions asked for one sample.", Effect::inference, range(1, 4096));
+    }
+  };
+
+  @CLASS@(const Options& options, const SamplingSpec&, Host&) : options_(options) {}
+
+  Needs needs(const TokenLayout&) const override {
+    Needs needs;
+    needs.any_order = needs.parallel = true;
+    return needs;
+  }
+
+  void sample(DecodeSession& session, SamplingContext& context) override {
+    const int64_t positions = session.layout().length(), steps = std::min(options_.steps, positions);
+    auto all_BN = torch::arange(positions, torch::kLong).to(session.device()).expand({session.batch(), positions});
+    auto order_BN = context.gumbel(all_BN, "order", {0, steps}).argsort(1);
+    for (int64_t step = 0; step < steps; ++step) {
+      auto mine_BQ = order_BN.slice(1, positions * step / steps, positions * (step + 1) / steps);
+      // Known tokens are left as they are.
+      auto positions_BQ = torch::where(session.ids_BN().gather(1, mine_BQ) >= 0, -1, mine_BQ);
+      Step now{step, steps};
+      session.commit(positions_BQ, context.draw(session.logits(positions_BQ, now), positions_BQ, now).ids_BQ);
+    }
+  }
+
+ private:
+  Options options_;
+};
+
+}  // namespace
+
+TESSERA_EXPORT(SamplingStrategy, @CLASS@, "@ID@", {.version = "0.1", .revision = 0, .summary = "A random order, some at each step", .paper = ""})
+
+}  // namespace tessera
+)cpp";
+
+constexpr const char* kBuild = R"cmake(# cmake -B build -DCMAKE_PREFIX_PATH=<where Tessera is installed> && cmake --build build
+cmake_minimum_required(VERSION 3.25)
+set(CMAKE_CXX_COMPILER clang++-14 CACHE STRING "The compiler that Tessera was built with")
+project(@ID@ LANGUAGES CXX)
+find_package(Tessera REQUIRED)
+tessera_add_plugin(@FOLDER@ @ID@.cpp)
+)cmake";
+
+struct Template {
+  const char *kind, *folder, *source;
+};
+constexpr Template kTemplates[] = {{"encoder", "encoders", kEncoder},
+                                   {"quantizer", "quantizers", kQuantizer},
+                                   {"prior", "priors", kPrior},
+                                   {"sampling", "sampling", kSampling}};
+
+std::string replace_all(std::string text, const std::string& from, const std::string& to) {
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+  return text;
+}
+
+// my_idea -> MyIdea
+std::string class_name(const std::string& id) {
+  std::string name;
+  bool upper = true;
+  for (char c : id) {
+    if (c == '_') {
+      upper = true;
+      continue;
+    }
+    name += upper ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
+    upper = false;
+  }
+  return name;
+}
+
+const Template& find_template(const std::string& kind) {
+  std::vector<std::string> kinds;
+  for (const auto& one : kTemplates) {
+    if (kind == one.kind) return one;
+    kinds.emplace_back(one.kind);
+  }
+  const auto near = did_you_mean(kind, kinds);
+  throw Error(ExitCode::bad_config, fmt::format("found kind '{}', expected one of {}{}", kind, fmt::join(kinds, ", "),
+                                                near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+}
+
+}  // namespace
+
+fs::path write_scaffold(const std::string& kind, const std::string& id, const fs::path& parent) {
+  const auto& one = find_template(kind);
+  if (!std::regex_match(id, std::regex("[a-z][a-z0-9]*(_[a-z0-9]+)*")))
+    throw Error(ExitCode::bad_config, fmt::format("found id '{}', expected lower-case words joined by _, such as my_idea", id));
+  const auto folder = parent / id;
+  if (fs::exists(folder)) throw Error(ExitCode::bad_config, fmt::format("{} exists already", folder.string()));
+  fs::create_directories(folder);
+  const auto fill = [&](const char* text) {
+    return replace_all(replace_all(replace_all(text, "@ID@", id), "@CLASS@", class_name(id)), "@FOLDER@", one.folder);
+  };
+  write_file_atomically(folder / (id + ".cpp"), fill(one.source));
+  write_file_atomically(folder / "CMakeLists.txt", fill(kBuild));
+  return folder;
+}
+
+}  // namespace tessera

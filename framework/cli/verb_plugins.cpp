@@ -1,0 +1,117 @@
+// plugins: what there is, what one is, a new one, and whether one keeps the laws of its kind.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/scaffold.hpp"
+#include "cli/workbench.hpp"
+#include "core/error.hpp"
+#include "core/subprocess.hpp"
+
+namespace tessera {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string name_of(const CatalogPlugin& plugin) { return plugin.kind + "/" + plugin.id; }
+
+// Kind, id, version, summary, file; then the refused with their reasons.
+int list(const Catalog& catalog, bool json) {
+  if (json) {
+    fmt::print("{}\n", Json(catalog.lines()).dump(2, ' ', false, Json::error_handler_t::replace));
+    return 0;
+  }
+  size_t name_width = 4, version_width = 7, summary_width = 7;
+  for (const auto& plugin : catalog.plugins()) {
+    name_width = std::max(name_width, name_of(plugin).size());
+    version_width = std::max(version_width, plugin.version.size());
+    summary_width = std::max(summary_width, plugin.summary.size());
+  }
+  fmt::print("{:<{}}  {:<{}}  {:<{}}  {}\n", "name", name_width, "version", version_width, "summary", summary_width, "file");
+  for (const auto& plugin : catalog.plugins())
+    fmt::print("{:<{}}  {:<{}}  {:<{}}  {}\n", name_of(plugin), name_width, plugin.version, version_width, plugin.summary, summary_width,
+               plugin.file.string());
+  if (!catalog.refused().empty()) fmt::print("\nrefused\n");
+  for (const auto& refused : catalog.refused()) fmt::print("  {}: {}\n", refused.file.string(), refused.reason);
+  return 0;
+}
+
+const CatalogPlugin& find(const Catalog& catalog, const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& plugin : catalog.plugins()) {
+    names.push_back(name_of(plugin));
+    if (names.back() == name) return plugin;
+  }
+  const auto near = did_you_mean(name, names);
+  throw Error(ExitCode::bad_plugin, fmt::format("found no plugin '{}', expected one that `tessera plugins` lists{}", name,
+                                                near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+}
+
+int describe(const CatalogPlugin& plugin, bool json) {
+  if (json) {
+    fmt::print("{}\n", plugin.manifest.dump(2, ' ', false, Json::error_handler_t::replace));
+    return 0;
+  }
+  fmt::print("{} {}\n{}.\n", name_of(plugin), plugin.version, plugin.summary);
+  if (!plugin.paper.empty()) fmt::print("paper     arXiv:{}\n", plugin.paper);
+  fmt::print("revision  {}\n", plugin.revision > 0 ? std::to_string(plugin.revision) : "none declared: the file's hash stands in for it");
+  fmt::print("file      {}\nsha256    {}\n", plugin.file.string(), plugin.sha256);
+  if (!plugin.options.empty()) fmt::print("\noptions\n");
+  for (const auto& option : plugin.options)
+    fmt::print("  {} = {}\n      {}\n      {}; {}\n", option.name, to_line(option.default_value), option.doc, option.expectation(), option.effect);
+  return 0;
+}
+
+int scaffold(const std::string& kind, const std::string& id) {
+  const auto folder = write_scaffold(kind, id, fs::current_path());
+  fmt::print("Wrote {0}/{1}.cpp and {0}/CMakeLists.txt. Next:\n", fs::relative(folder).string(), id);
+  fmt::print("  cmake -S {0} -B {0}/build -DCMAKE_PREFIX_PATH=<where Tessera is installed> && cmake --build {0}/build\n", id);
+  fmt::print("  tessera plugins --plugin-path {}/build/plugins\n", id);
+  return 0;
+}
+
+// The conformance suite runs in the host, which links what plugins link.
+int check(const fs::path& host, const std::string& file) {
+  if (!fs::is_regular_file(file)) throw Error(ExitCode::bad_plugin, fmt::format("found no file '{}'", file));
+  ChildOptions options;
+  options.argv = {host.string(), "--conformance", fs::absolute(file).string()};
+  options.out = options.err = Stream::inherit;
+  const auto status = Child(options).wait(Clock::time_point::max());
+  if (status->signal != 0) throw Error(ExitCode::bad_plugin, fmt::format("{}: the suite {}", file, status->describe()));
+  return status->code;
+}
+
+void expect_words(const std::vector<std::string>& words, size_t count, const char* usage) {
+  if (words.size() != count) throw Error(ExitCode::bad_config, fmt::format("Usage: tessera plugins {}", usage));
+}
+
+}  // namespace
+
+int verb_plugins(const Verb& verb, const std::vector<std::string>& arguments) {
+  CommandLine line(verb);
+  if (!line.parse(arguments)) return 0;
+  const auto& words = line.words();
+  const auto what = words.empty() ? "list" : words[0];
+  if (what == "new") {
+    expect_words(words, 3, "new KIND ID");
+    return scaffold(words[1], words[2]);
+  }
+  if (what == "check") {
+    expect_words(words, 2, "check FILE");
+    return check(catalog_settings(line.common()).host, words[1]);
+  }
+  if (what == "list") {
+    if (words.size() > 1) expect_words(words, 1, "list");
+    return list(Catalog(catalog_settings(line.common())), line.common().json);
+  }
+  if (what == "describe") {
+    expect_words(words, 2, "describe KIND/ID");
+    const Catalog catalog(catalog_settings(line.common()));
+    return describe(find(catalog, words[1]), line.common().json);
+  }
+  const auto near = did_you_mean(what, {"list", "describe", "new", "check"});
+  throw Error(ExitCode::bad_config, fmt::format("tessera plugins: found '{}', expected list, describe, new or check{}", what,
+                                                near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+}
+
+}  // namespace tessera

@@ -1,0 +1,131 @@
+// run: plan, journal, schedule, record, compare. Everything that is known when it ends is in the ledger.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/closing.hpp"
+#include "cli/progress.hpp"
+#include "cli/workbench.hpp"
+#include "core/error.hpp"
+#include "experiment/front_journal.hpp"
+#include "experiment/host_threads.hpp"
+#include "registry/ledger/record.hpp"
+
+namespace tessera {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Hosts never wait for the ledger: what fails now is tried again in a second, and said at the end.
+void record_while_running(const fs::path& results) {
+  try {
+    record(results, std::chrono::milliseconds(50));
+  } catch (const Error&) {
+  }
+}
+
+// A stale stage must not be used, and is not thrown away without being asked.
+void refuse_stale(const Plan& plan, const fs::path& results) {
+  Problems problems;
+  for (const auto& stage : plan.stages)
+    if (stage.state == StageState::stale)
+      problems.add_line(fmt::format("{} is stale: its {} has been computed anew, with another result; remove {} to compute it again",
+                                    stage.title(), stage.stale_input, (results / "stages" / (stage.kind + "-" + stage.key)).string()));
+  if (!problems.empty()) throw Error(ExitCode::run_failed, fmt::format("{}", fmt::join(problems.lines(), "\n")));
+}
+
+// `sample` computes samples; what they are made from must be there.
+void refuse_kinds(const Plan& plan, const std::vector<std::string>& kinds) {
+  Problems problems;
+  for (const auto& stage : plan.stages)
+    if (!kinds.empty() && stage.state == StageState::to_run && std::find(kinds.begin(), kinds.end(), stage.kind) == kinds.end())
+      problems.add_line(fmt::format("{}: its {} is not published: finish the trial first", plan.source, stage.title()));
+  if (!problems.empty()) throw Error(ExitCode::run_failed, fmt::format("{}", fmt::join(problems.lines(), "\n")));
+}
+
+const char* front_state(ExitCode code) {
+  return code == ExitCode::ok ? "done" : code == ExitCode::interrupted ? "interrupted" : "failed";
+}
+
+const char* outcome_text(StageOutcome outcome) {
+  switch (outcome) {
+    case StageOutcome::done: return "done";
+    case StageOutcome::failed: return "failed";
+    case StageOutcome::interrupted: return "interrupted";
+    case StageOutcome::skipped: return "skipped";
+  }
+  return "";
+}
+
+Json run_json(const Plan& plan, const RunSummary& summary) {
+  Json stages = Json::array();
+  for (const auto& stage : plan.stages) {
+    Json one = {{"kind", stage.kind}, {"key", stage.key}, {"title", stage.title()}, {"outcome", "reused"}};
+    if (const auto found = summary.results.find(stage.key); found != summary.results.end()) {
+      one["outcome"] = outcome_text(found->second.outcome);
+      one["seconds"] = found->second.seconds;
+      if (!found->second.reason.empty()) one["reason"] = found->second.reason;
+      if (!found->second.log.empty()) one["log"] = found->second.log.string();
+    }
+    stages.push_back(std::move(one));
+  }
+  return {{"experiment", plan.experiment}, {"exit", static_cast<int>(summary.code)}, {"seconds", summary.seconds},
+          {"cpu_seconds", summary.cpu_seconds}, {"stages", std::move(stages)}};
+}
+
+// Interrupted or failed: what is left, and how to go on.
+void print_unfinished(const Plan& plan, const RunSummary& summary, const std::string& command) {
+  const auto count = [&](StageOutcome outcome) {
+    return std::count_if(summary.results.begin(), summary.results.end(), [&](const auto& one) { return one.second.outcome == outcome; });
+  };
+  fmt::print("\n{}: {} of {} stages done, {} failed, {} skipped, {} left. Run again to go on:\n  {}\n", plan.experiment,
+             count(StageOutcome::done), summary.results.size(), count(StageOutcome::failed), count(StageOutcome::skipped),
+             count(StageOutcome::interrupted), command);
+}
+
+}  // namespace
+
+int run_experiment(const Experiment& experiment, const RunRequest& request) {
+  const auto& common = request.common;
+  Workbench bench(common);
+  const auto plan = make_plan(experiment, bench.declarations(), bench.checker(), common.results);
+  if (!plan.problems.empty()) throw Error(ExitCode::bad_config, problems_text(plan));
+  refuse_stale(plan, common.results);
+  refuse_kinds(plan, request.kinds);
+  std::FILE* progress = common.json ? stderr : stdout;
+  fmt::print(progress, "{}: {} of {} stages to run, {} reused\n", plan.experiment, plan.count(StageState::to_run), plan.stages.size(),
+             plan.count(StageState::reused));
+
+  FrontJournal journal(common.results, request.argv);
+  journal.write_plan(plan, request.adds);
+  RunSummary summary;
+  {
+    ProgressDisplay display(plan, progress, [&] { record_while_running(common.results); });
+    summary = run_stages(plan, {bench.host(), common.results, request.jobs, available_cores()}, display);
+  }
+  journal.end(front_state(summary.code), static_cast<int>(summary.code));
+  record(common.results);
+
+  if (common.json)
+    fmt::print("{}\n", run_json(plan, summary).dump(2, ' ', false, Json::error_handler_t::replace));
+  else if (summary.code == ExitCode::ok)
+    print_closing(plan, summary, common);
+  else
+    print_unfinished(plan, summary, fmt::format("tessera {}", fmt::join(request.argv, " ")));
+  return static_cast<int>(summary.code);
+}
+
+int verb_run(const Verb& verb, const std::vector<std::string>& arguments) {
+  namespace po = boost::program_options;
+  CommandLine line(verb);
+  int jobs = 1;
+  line.options().add_options()("jobs,j", po::value(&jobs)->value_name("N"), "Host processes at once; they divide the cores (default: 1).");
+  if (!line.parse(arguments, 1)) return 0;
+  if (jobs < 1 || jobs > 256) throw Error(ExitCode::bad_config, fmt::format("--jobs: found {}, expected a number from 1 to 256", jobs));
+  const auto& words = line.words();
+  RunRequest request{line.common(), {"run"}, jobs, false, {}};
+  request.argv.insert(request.argv.end(), arguments.begin(), arguments.end());
+  return run_experiment(read_experiment(find_experiment(words[0]), {words.begin() + 1, words.end()}), request);
+}
+
+}  // namespace tessera

@@ -1,0 +1,35 @@
+// The table of verbs.
+#include "cli/verb.hpp"
+
+namespace tessera {
+
+int verb_run(const Verb&, const std::vector<std::string>&);
+int verb_plan(const Verb&, const std::vector<std::string>&);
+int verb_ls(const Verb&, const std::vector<std::string>&);
+int verb_show(const Verb&, const std::vector<std::string>&);
+int verb_compare(const Verb&, const std::vector<std::string>&);
+int verb_query(const Verb&, const std::vector<std::string>&);
+int verb_grid(const Verb&, const std::vector<std::string>&);
+int verb_sample(const Verb&, const std::vector<std::string>&);
+int verb_plugins(const Verb&, const std::vector<std::string>&);
+int verb_db(const Verb&, const std::vector<std::string>&);
+int verb_doctor(const Verb&, const std::vector<std::string>&);
+
+const std::vector<Verb>& verbs() {
+  static const std::vector<Verb> table = {
+      {"run", "FILE [key=value …] [-j N]", "Run an experiment, or what is left of it", verb_run},
+      {"plan", "FILE [key=value …]", "Show cells, stages to run or reuse, parameter counts and refusals; run nothing", verb_plan},
+      {"ls", "[EXPERIMENT]", "List experiments, cells and trials", verb_ls},
+      {"show", "TRIAL | STAGE", "Show one trial or one stage with its numbers and origin", verb_show},
+      {"compare", "EXPERIMENT [METRIC …]", "Compare arms: mean, deviation, number of distinct stages, cost", verb_compare},
+      {"query", "SQL | @NAME", "Ask the ledger in SQL, read-only", verb_query},
+      {"grid", "EXPERIMENT [-o FILE.png]", "Draw originals, reconstructions, samples and completions by arm", verb_grid},
+      {"sample", "TRIAL [sampling.key=value …]", "Sample a finished trial's prior in another way", verb_sample},
+      {"plugins", "[list | describe KIND/ID | new KIND ID | check FILE]", "List, describe, scaffold and check plugins", verb_plugins},
+      {"db", "rebuild | check | digest", "Rebuild, check or summarise the ledger", verb_db},
+      {"doctor", "", "Check this installation and say what is wrong", verb_doctor},
+  };
+  return table;
+}
+
+}  // namespace tessera

@@ -1,0 +1,32 @@
+// What planning verbs share: the host program, and through the catalog what it declares and answers. No plugin is opened
+// here; with warm caches no process is started.
+#pragma once
+#include <filesystem>
+#include <string>
+
+#include "cli/verb.hpp"
+#include "experiment/plan.hpp"
+#include "registry/catalog/catalog.hpp"
+
+namespace tessera {
+
+// The catalog's settings for a command line. $TESSERA_HOST names another host program than the one beside this program.
+// Throws Error(bad_plugin) where there is none.
+CatalogSettings catalog_settings(const CommonOptions& options);
+
+class Workbench {
+ public:
+  explicit Workbench(const CommonOptions& options);
+  const std::filesystem::path& host() const { return settings_.host; }
+  const Declarations& declarations() const { return declarations_; }
+  Checker checker() const;
+
+ private:
+  CatalogSettings settings_;
+  Declarations declarations_;
+};
+
+// FILE as given, or experiments/FILE.toml where there is no such file. Throws Error(bad_config) where there is neither.
+std::filesystem::path find_experiment(const std::string& word);
+
+}  // namespace tessera

@@ -1,0 +1,36 @@
+// A plan over the double, from the text of an experiment file.
+#pragma once
+#include "experiment/plan.hpp"
+#include "fake_engine.hpp"
+#include "temporary_folder.hpp"
+
+namespace tessera {
+
+// Three arms that share a tokenizer, two of them a prior.
+inline const std::string kThreeArms =
+    "tokenizer.encoder.plugin = \"conv\"\ntokenizer.quantizer.plugin = \"vq\"\nprior.plugin = \"gpt\"\nsampling.plugin = \"scan_line\"\n"
+    "baseline = \"causal\"\n[arm.causal]\n[arm.masked]\nprior.plugin = \"maskgit\"\nsampling.plugin = \"iterative_masking\"\n"
+    "[arm.halton]\nprior.plugin = \"maskgit\"\nsampling.plugin = \"halton\"\n";
+
+class Planner {
+ public:
+  Plan plan(const std::string& text, const std::vector<std::string>& words = {}) {
+    const auto experiment = read_experiment(folder_.write("e.toml", text), words);
+    return make_plan(experiment, declarations_, [this](const std::vector<Json>& requests) {
+      asked_ += requests.size();
+      std::vector<Json> answers;
+      for (const auto& request : requests) answers.push_back(fake_answer(request));
+      return answers;
+    }, results());
+  }
+  std::filesystem::path results() const { return folder_.path() / "results"; }
+  const TemporaryFolder& folder() const { return folder_; }
+  size_t asked() const { return asked_; }
+
+ private:
+  TemporaryFolder folder_;
+  Declarations declarations_{fake_engine_manifest(), fake_plugins()};
+  size_t asked_ = 0;
+};
+
+}  // namespace tessera
