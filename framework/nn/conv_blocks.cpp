@@ -25,13 +25,10 @@ torch::nn::GroupNorm group_norm(int64_t channels) {
 }
 
 ResidualBlock::ResidualBlock(int64_t channels)
-    : norm1_(register_module("norm1", group_norm(channels))), norm2_(register_module("norm2", group_norm(channels))),
-      conv1_(register_module("conv1", conv(channels, channels, 3))), conv2_(register_module("conv2", zero_conv(channels, channels, 3))) {}
+    : norm_(register_module("norm", group_norm(channels))), look_(register_module("look", conv(channels, channels, 3))),
+      mix_(register_module("mix", zero_conv(channels, channels, 1))) {}
 
-at::Tensor ResidualBlock::forward(const at::Tensor& x_BChw) {
-  auto y = conv1_(torch::silu(norm1_(x_BChw)));
-  return x_BChw + conv2_(torch::silu(norm2_(y)));
-}
+at::Tensor ResidualBlock::forward(const at::Tensor& x_BChw) { return x_BChw + mix_(torch::silu(look_(norm_(x_BChw)))); }
 
 CellAttention::CellAttention(int64_t channels)
     : norm_(register_module("norm", group_norm(channels))), qkv_(register_module("qkv", conv(channels, 3 * channels, 1))),

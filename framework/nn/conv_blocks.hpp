@@ -1,4 +1,4 @@
-// Blocks of convolutional autoencoders on images x_BChw: pre-norm residual blocks (1603.05027) with GroupNorm and SiLU,
+// Blocks of convolutional autoencoders on images x_BChw: pre-norm residual blocks (1603.05027),
 // attention over all cells (2012.09841), and changes of resolution by space to depth. What ends a residual branch starts at
 // zero, so a new network is its shortcut and deep ones train from the first step.
 #pragma once
@@ -9,14 +9,15 @@ namespace tessera {
 // GroupNorm of at most eight groups that divide the channels.
 torch::nn::GroupNorm group_norm(int64_t channels);
 
+// GroupNorm, 3 x 3, SiLU, 1 x 1. One 3 x 3 alone, so that each block widens what a cell sees by one cell on each side.
 class ResidualBlock : public torch::nn::Module {
  public:
   explicit ResidualBlock(int64_t channels);
   at::Tensor forward(const at::Tensor& x_BChw);
 
  private:
-  torch::nn::GroupNorm norm1_{nullptr}, norm2_{nullptr};
-  torch::nn::Conv2d conv1_{nullptr}, conv2_{nullptr};
+  torch::nn::GroupNorm norm_{nullptr};
+  torch::nn::Conv2d look_{nullptr}, mix_{nullptr};
 };
 
 // One head over all cells; for the coarsest grid.
