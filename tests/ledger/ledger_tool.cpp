@@ -1,5 +1,7 @@
 // The recorder as a program of its own, for tests that kill it.
-//   ledger_tool record|rebuild|digest|check RESULTS    ledger_tool faults
+//   ledger_tool record|rebuild|digest|check RESULTS
+//   ledger_tool faults     names of the fault points
+//   ledger_tool reference  the sections of framework/docs/ledger.md that derive from declarations
 #include <fmt/format.h>
 
 #include <string>
@@ -9,7 +11,24 @@
 #include "registry/ledger/check.hpp"
 #include "registry/ledger/database.hpp"
 #include "registry/ledger/digest.hpp"
+#include "registry/ledger/query.hpp"
 #include "registry/ledger/record.hpp"
+#include "registry/ledger/schema.hpp"
+
+namespace {
+
+void print_reference() {
+  for (const auto& view : tessera::ledger_views()) {
+    fmt::print("### {}\n{}\n\n| column | meaning |\n|---|---|\n", view.name, view.doc);
+    for (const auto& column : view.columns) fmt::print("| `{}` | {} |\n", column.name, column.doc);
+    fmt::print("\n");
+  }
+  fmt::print("## Named queries\n\n| query | answers |\n|---|---|\n");
+  for (const auto& named : tessera::named_queries())
+    fmt::print("| `@{}{}{}` | {} |\n", named.name, *named.parameters ? " " : "", named.parameters, named.summary);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace tessera;
@@ -17,6 +36,8 @@ int main(int argc, char** argv) {
   try {
     if (verb == "faults") {
       for (const auto& name : fault_points()) fmt::print("{}\n", name);
+    } else if (verb == "reference") {
+      print_reference();
     } else if (verb == "digest" || verb == "check") {
       auto database = open_read_only(ledger_file(results));
       if (verb == "digest") fmt::print("{}\n", digest(database).sha256);
