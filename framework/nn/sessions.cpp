@@ -10,8 +10,8 @@ struct AskedSlots {
   int64_t end = 0;
 };
 AskedSlots asked_slots(const at::Tensor& positions_BQ, const Order& order) {
-  AskedSlots asked{torch::zeros_like(positions_BQ, torch::MemoryFormat::Contiguous), 0};
-  auto positions = positions_BQ.contiguous();
+  auto positions = positions_BQ.cpu().contiguous();
+  AskedSlots asked{torch::zeros_like(positions), 0};
   const auto* position = positions.data_ptr<int64_t>();
   auto* slot = asked.slot_BQ.data_ptr<int64_t>();
   for (int64_t i = 0; i < positions.numel(); ++i)

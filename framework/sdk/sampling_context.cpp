@@ -52,20 +52,23 @@ at::Tensor SamplingContext::log_probs(const at::Tensor& logits_BQK, Step) const 
 }
 
 Draw SamplingContext::draw(const at::Tensor& logits_BQK, const at::Tensor& positions_BQ, Step step) {
-  int64_t rows = logits_BQK.size(0), queried = logits_BQK.size(1), codes = logits_BQK.size(2);
+  int64_t rows = logits_BQK.size(0), queried = logits_BQK.size(1), codes = logits_BQK.size(2), length = drawn_BN_.size(1);
+  if (rows != sample_B_.size(0) || positions_BQ.size(0) != rows || positions_BQ.size(1) != queried)
+    throw std::logic_error("draw: logits " + c10::str(logits_BQK.sizes()) + " and positions " + c10::str(positions_BQ.sizes()) + " for " +
+                           std::to_string(sample_B_.size(0)) + " samples");
   auto device = logits_BQK.device();
   auto log_probs_BQK = log_probs(logits_BQK, step);
 
-  // Gumbel-max: argmax of log p + g, with g keyed by (seed, sample, position, times drawn before, code).
-  auto scores = log_probs_BQK.to(torch::kCPU, torch::kFloat).contiguous();
+  // Gumbel-max as a race: argmax(log p - log(-log u)) = argmin(-log u / p). As -log u >= 1 - u, most codes are out of the race
+  // before their logarithm is taken. u is keyed by (seed, sample, position, times drawn before, code).
+  auto weights = log_probs_BQK.to(torch::kCPU, torch::kFloat).exp().contiguous();
   auto positions = positions_BQ.to(torch::kCPU).contiguous();
   auto ids = torch::zeros({rows, queried}, torch::kLong);
   const auto* p = positions.data_ptr<int64_t>();
-  const auto* s = scores.data_ptr<float>();
+  const auto* w = weights.data_ptr<float>();
   const auto* sample = sample_B_.data_ptr<int64_t>();
   auto* drawn = drawn_BN_.data_ptr<int64_t>();
   auto* out = ids.data_ptr<int64_t>();
-  int64_t length = drawn_BN_.size(1);
   uint64_t key = mix_keys(seed_, purpose_id("draw"));
   at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
@@ -73,31 +76,34 @@ Draw SamplingContext::draw(const at::Tensor& logits_BQK, const at::Tensor& posit
       for (int64_t q = 0; q < queried; ++q) {
         int64_t position = p[row * queried + q];
         if (position < 0) continue;
-        int64_t times = drawn[row * length + position]++;
-        const float* score = s + (row * queried + q) * codes;
-        float best = -std::numeric_limits<float>::infinity();
+        if (position >= length) throw std::logic_error("draw: position " + std::to_string(position) + " outside a layout of " + std::to_string(length));
+        int64_t times = drawn[row * length + position]++, winner = -1;
+        const float* weight = w + (row * queried + q) * codes;
+        float first = std::numeric_limits<float>::infinity();  // time of the winner so far
         for (int64_t code = 0; code < codes; code += 4) {
           auto block = philox(row_key, static_cast<uint32_t>(position), static_cast<uint32_t>(times), static_cast<uint32_t>(code / 4), 0);
           for (int64_t i = 0; i < 4 && code + i < codes; ++i) {
-            if (std::isinf(score[code + i])) continue;
-            float value = score[code + i] - std::log(-std::log(open_uniform(block.word[i])));
-            if (value > best) {
-              best = value;
-              out[row * queried + q] = code + i;
+            float u = open_uniform(block.word[i]), rate = weight[code + i];
+            if (!(rate > 0) || 1 - u >= first * rate) continue;
+            if (float time = -std::log(u) / rate; time < first) {
+              first = time;
+              winner = code + i;
             }
           }
         }
+        if (winner < 0)
+          throw std::runtime_error("draw: no id can be drawn at position " + std::to_string(position) + ": its logits are NaN or all -inf");
+        out[row * queried + q] = winner;
       }
     }
   });
   ids = ids.to(device);
   auto pad = positions_BQ.to(device) < 0;
-  auto pick = [&](const at::Tensor& log_p) { return log_p.gather(-1, ids.unsqueeze(-1)).squeeze(-1).masked_fill(pad, 0.0); };
-  Draw draw{ids, pick(log_probs_BQK), pick(logits_BQK.to(torch::kFloat).log_softmax(-1))};
-  auto logp = draw.logp_BQ.to(torch::kCPU).contiguous();
-  for (int64_t i = 0; i < positions.numel(); ++i)
-    if (p[i] >= 0) logp_BN_.data_ptr<float>()[i / queried * length + p[i]] = logp.data_ptr<float>()[i];
-  return draw;
+  auto pick = [&](const at::Tensor& values_BQK) { return values_BQK.gather(-1, ids.unsqueeze(-1)).squeeze(-1); };
+  auto logp = pick(log_probs_BQK), raw_logp = logp;
+  if (options_.temperature != 1 || options_.top_k > 0 || options_.top_p < 1)
+    raw_logp = pick(logits_BQK).to(torch::kFloat) - logits_BQK.to(torch::kFloat).logsumexp(-1);
+  return {ids, logp.masked_fill(pad, 0.0), raw_logp.masked_fill(pad, 0.0)};
 }
 
 at::Tensor SamplingContext::gumbel(const at::Tensor& positions_BQ, std::string_view purpose, Step step) const {

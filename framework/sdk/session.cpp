@@ -82,6 +82,15 @@ void DecodeSession::check_ranked_request(const at::Tensor& positions_BQ) const {
 at::Tensor DecodeSession::logits(const at::Tensor& positions_BQ, Step step) {
   check_positions(positions_BQ, "logits");
   if (ranked_) check_ranked_request(positions_BQ);
+  if (!ranked_ && device_.is_cpu() && layout_.length() > 1) {
+    auto committed = (ids_BM_.gather(1, positions_BQ.clamp_min(0)) >= 0) & (positions_BQ >= 0);
+    if (committed.any().item<bool>()) {
+      auto first = committed.nonzero()[0];
+      int64_t row = first[0].item<int64_t>();
+      throw std::logic_error("logits: " + at(row, positions_BQ[row][first[1].item<int64_t>()].item<int64_t>()) +
+                             " is committed; an any-order session scores undecided positions only");
+    }
+  }
   torch::NoGradGuard no_grad;
   Cost before = cost_meter();
   auto logits_BQK = do_logits(positions_BQ, step);
@@ -144,6 +153,7 @@ void DecodeSession::commit_known(const at::Tensor& ids_BN) {
   int64_t n = layout_.length();
   if (ids_BN.dim() != 2 || ids_BN.size(0) != batch_ || ids_BN.size(1) != n)
     throw std::logic_error("commit_known: ids must be " + std::to_string(batch_) + " x " + std::to_string(n));
+  if ((this->ids_BN() >= 0).any().item<bool>()) throw std::logic_error("commit_known: tokens are committed already");
   auto ids = ids_BN.to(device_);
   auto positions = torch::arange(n, torch::TensorOptions(torch::kLong).device(device_)).expand({batch_, n});
   positions = torch::where(ids < 0, -1, positions);
