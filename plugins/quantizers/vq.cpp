@@ -60,7 +60,12 @@ class Vq : public Quantizer {
   void start(const at::Tensor& z_MD, const Noise& noise) override {
     if (!options_.kmeans) return;
     torch::NoGradGuard no_grad;
-    auto clusters = tessera::kmeans(cosine_ ? unit(z_MD) : z_MD, options_.codes, options_.kmeans_iterations, noise, cosine_);
+    // Some vectors a code are enough; more would give the start a weight that the averages take long to forget.
+    constexpr int64_t kVectorsOfACode = 64;
+    auto rows = noise.permutation(z_MD.size(0), "start").slice(0, 0, kVectorsOfACode * options_.codes).to(z_MD.device());
+    auto sample_MD = z_MD.index_select(0, rows);
+    if (cosine_) sample_MD = unit(sample_MD);
+    auto clusters = tessera::kmeans(sample_MD, options_.codes, options_.kmeans_iterations, noise, cosine_);
     codebook_KD_.copy_(clusters.centroid_KD);
     // Averages begin as if these vectors had been counted; without them the first steps would undo the start.
     count_K_.copy_(clusters.count_K);
