@@ -26,8 +26,11 @@ std::string value_text(const std::optional<ComparedValue>& value, int64_t stages
   if (!value) return "";
   std::string text = format_estimate(value->estimate);
   if (value->estimate.n + value->estimate.n_nan < stages) text += fmt::format(" (n {})", value->estimate.n);
-  if (value->difference) text += fmt::format("  {}", format_difference(*value->difference, value->estimate));
   return text;
+}
+
+std::string difference_text(const std::optional<ComparedValue>& value) {
+  return value && value->difference ? format_difference(*value->difference, value->estimate) : "";
 }
 
 struct Line {
@@ -52,8 +55,12 @@ bool is_heading(const ComparedPart& part, size_t metric) {
 
 size_t column_width(const ComparedPart& part, const std::vector<Line>& lines, size_t metric) {
   size_t width = display_width(column_title(part.metrics[metric]));
-  for (const auto& line : lines) width = std::max(width, display_width(value_text(line.row->values[metric], line.row->stages)));
-  return width + 2;
+  size_t difference = 0;
+  for (const auto& line : lines) {
+    width = std::max(width, display_width(value_text(line.row->values[metric], line.row->stages)));
+    difference = std::max(difference, display_width(difference_text(line.row->values[metric])));
+  }
+  return width + 2 + (difference > 0 ? difference + 2 : 0);
 }
 
 std::string part_text(const ComparedPart& part, size_t width) {
@@ -74,11 +81,19 @@ std::string part_text(const ComparedPart& part, size_t width) {
     while (end < columns.size() && (end == begin || used + column_width(part, lines, columns[end]) <= width))
       used += column_width(part, lines, columns[end++]);
     std::vector<TextColumn> titles = {{""}, {"n", true}};
-    for (size_t i = begin; i < end; ++i) titles.push_back({column_title(part.metrics[columns[i]]), true});
+    std::vector<bool> differs;
+    for (size_t i = begin; i < end; ++i) {
+      titles.push_back({column_title(part.metrics[columns[i]]), true});
+      differs.push_back(std::any_of(lines.begin(), lines.end(), [&](const Line& line) { return !difference_text(line.row->values[columns[i]]).empty(); }));
+      if (differs.back()) titles.push_back({"Δ", true});
+    }
     TextTable table(std::move(titles));
     for (const auto& line : lines) {
       std::vector<std::string> cells = {line.title, std::to_string(line.row->stages)};
-      for (size_t i = begin; i < end; ++i) cells.push_back(value_text(line.row->values[columns[i]], line.row->stages));
+      for (size_t i = begin; i < end; ++i) {
+        cells.push_back(value_text(line.row->values[columns[i]], line.row->stages));
+        if (differs[i - begin]) cells.push_back(difference_text(line.row->values[columns[i]]));
+      }
       table.add(std::move(cells));
     }
     text += table.text(2);
@@ -94,7 +109,7 @@ std::string comparison_text(const Comparison& comparison, size_t width) {
   if (!comparison.question.empty()) text += ": " + comparison.question;
   text += fmt::format("\n{} of {} trials done", comparison.trials_done, comparison.trials);
   text += ". Mean ± standard deviation over n distinct stages; ↑ more is better, ↓ less";
-  if (!comparison.baseline.empty()) text += fmt::format("; * baseline, behind the others the difference from it");
+  if (!comparison.baseline.empty()) text += "; * baseline, Δ the difference of the means from it";
   text += ".\n";
   for (const auto& part : comparison.parts) text += "\n" + part_text(part, width);
   if (comparison.parts.empty()) text += "\nNothing is evaluated yet.\n";

@@ -34,8 +34,9 @@ struct Trial {
 
 std::vector<Trial> trials_of(SQLite::Database& database, const std::string& experiment, bool retired) {
   SQLite::Statement row(database,
-                        "SELECT id, trial, cell, seed, state, stages, stages_done, current, coalesce(cpu_seconds, 0) FROM v_trial "
-                        "WHERE experiment = ?1 AND (current OR ?2) ORDER BY current DESC, id");
+                        "SELECT t.id, t.trial, t.cell, t.seed, t.state, t.stages, t.stages_done, t.current, coalesce(t.cpu_seconds, 0) FROM v_trial t "
+                        "JOIN v_cell c ON c.experiment = t.experiment AND c.cell_hash = t.cell_hash WHERE t.experiment = ?1 AND (t.current OR ?2) "
+                        "ORDER BY t.current DESC, c.position, t.seed");
   row.bind(1, experiment);
   row.bind(2, static_cast<int>(retired));
   std::vector<Trial> trials;

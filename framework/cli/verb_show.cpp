@@ -40,10 +40,10 @@ constexpr Section kStageSections[] = {
 };
 
 template <size_t N>
-int show(SQLite::Database& database, const CommonOptions& common, Json head, const Section (&sections)[N], int64_t id) {
-  if (!common.json)
-    for (auto item = head.begin(); item != head.end(); ++item)
-      fmt::print("{:<10} {}\n", item.key(), item.value().is_string() ? item.value().get<std::string>() : item.value().dump());
+int show(SQLite::Database& database, const CommonOptions& common, const char* head_sql, const Section (&sections)[N], int64_t id) {
+  const Table about = query(database, head_sql, {std::to_string(id)});
+  Json head = to_json(about).at(0);
+  if (!common.json) fmt::print("{}", to_text(about));
   for (const auto& section : sections) {
     const Table table = query(database, section.sql, {std::to_string(id)});
     if (common.json)
@@ -54,9 +54,6 @@ int show(SQLite::Database& database, const CommonOptions& common, Json head, con
   if (common.json) print_json(head);
   return 0;
 }
-
-// A row's columns as an object.
-Json head_of(SQLite::Database& database, const char* sql, int64_t id) { return to_json(query(database, sql, {std::to_string(id)})).at(0); }
 
 std::vector<std::pair<int64_t, std::string>> matches(SQLite::Database& database, const char* sql, const std::string& word) {
   SQLite::Statement row(database, sql);
@@ -70,14 +67,13 @@ int show_word(SQLite::Database& database, const CommonOptions& common, std::stri
   const auto trials = matches(database, "SELECT id, trial FROM v_trial WHERE trial = ?1 ORDER BY current DESC", word);
   if (!trials.empty())
     return show(database, common,
-                head_of(database, "SELECT trial, state, current, stages_done || ' of ' || stages AS stages, cpu_seconds AS cpu_s FROM v_trial WHERE id = ?1",
-                        trials[0].first), kTrialSections, trials[0].first);
+                "SELECT trial, state, current, stages_done || ' of ' || stages AS stages, cpu_seconds AS cpu_s FROM v_trial WHERE id = ?1",
+                kTrialSections, trials[0].first);
   // "prior-4f2a…", as folders are named, or the key alone.
   const auto stages = matches(database, "SELECT id, kind || '-' || key FROM stage WHERE kind IS NOT NULL AND length(?1) >= 4 AND "
                                         "(substr(key, 1, length(?1)) = ?1 OR substr(kind || '-' || key, 1, length(?1)) = ?1)", word);
   if (stages.size() == 1)
-    return show(database, common, head_of(database, "SELECT stage, kind, state, published, hollow FROM v_stage WHERE id = ?1", stages[0].first),
-                kStageSections, stages[0].first);
+    return show(database, common, "SELECT kind, stage, state, published AS published_run, hollow FROM v_stage WHERE id = ?1", kStageSections, stages[0].first);
   if (stages.empty())
     throw Error(ExitCode::bad_config, fmt::format("show: found '{}', expected a trial (experiment/cell/seed; `tessera ls EXPERIMENT` lists them) or a "
                                                   "stage's key (four digits at least)", word));

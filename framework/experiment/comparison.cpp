@@ -50,7 +50,7 @@ std::vector<Observation> observations(SQLite::Database& database, const std::str
 
 // Cells in the order in which the file declares them, the baseline first.
 std::vector<std::string> current_cells(SQLite::Database& database, const Comparison& comparison) {
-  SQLite::Statement row(database, "SELECT cell FROM v_cell WHERE experiment = ? AND current ORDER BY baseline DESC, id");
+  SQLite::Statement row(database, "SELECT cell FROM v_cell WHERE experiment = ? AND current ORDER BY baseline DESC, position");
   row.bind(1, comparison.experiment);
   std::vector<std::string> cells;
   while (row.executeStep()) cells.push_back(row.getColumn(0).getString());

@@ -53,7 +53,7 @@ std::vector<NamedStage> stages_at(SQLite::Database& database, const std::string&
   SQLite::Statement row(database,
                         "SELECT t.cell, x.slot, s.kind, s.key FROM v_trial t JOIN v_cell c ON c.experiment = t.experiment AND c.cell_hash = t.cell_hash "
                         "JOIN trial_stage x ON x.trial = t.id JOIN stage s ON s.id = x.stage "
-                        "WHERE t.experiment = ? AND t.seed = ? AND t.current AND s.published IS NOT NULL ORDER BY c.baseline DESC, c.id, x.slot");
+                        "WHERE t.experiment = ? AND t.seed = ? AND t.current AND s.published IS NOT NULL ORDER BY c.baseline DESC, c.position, x.slot");
   row.bind(1, experiment);
   row.bind(2, seed);
   std::vector<NamedStage> stages;

@@ -109,8 +109,9 @@ void FrontRows::cell(int64_t front, const Json& line) {
   if (!experiment) throw Error(ExitCode::ledger, "its experiment was not declared");
   if (!supersedes(front, statements_.number("SELECT front FROM cell WHERE experiment = ? AND hash = ?", *experiment, hash))) return;
 
-  statements_.run("INSERT INTO cell (experiment, hash, label, front) VALUES (?, ?, ?, ?) "
-                  "ON CONFLICT (experiment, hash) DO UPDATE SET label = excluded.label, front = excluded.front", *experiment, hash, label, front);
+  statements_.run("INSERT INTO cell (experiment, hash, label, position, front) VALUES (?, ?, ?, ?, ?) ON CONFLICT (experiment, hash) "
+                  "DO UPDATE SET label = excluded.label, position = excluded.position, front = excluded.front",
+                  *experiment, hash, label, integer_member(line, "q"), front);
   const auto id = statements_.number("SELECT id FROM cell WHERE experiment = ? AND hash = ?", *experiment, hash);
   statements_.run("DELETE FROM cell_axis WHERE cell = ?", id);
   statements_.run("DELETE FROM option WHERE cell = ?", id);

@@ -28,6 +28,7 @@ CREATE TABLE experiment (
 ) STRICT;
 CREATE TABLE cell (
   id INTEGER PRIMARY KEY, experiment INTEGER NOT NULL REFERENCES experiment, hash TEXT NOT NULL, label TEXT NOT NULL,
+  position INTEGER NOT NULL,          -- orders the cells as the file declares them
   front INTEGER NOT NULL REFERENCES front, UNIQUE (experiment, hash)
 ) STRICT;
 CREATE TABLE cell_axis (

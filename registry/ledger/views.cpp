@@ -39,7 +39,7 @@ FROM experiment e JOIN cell c ON c.experiment = e.id JOIN trial t ON t.cell = c.
 
 constexpr const char* kCell =
     "SELECT c.id AS id, e.name AS experiment, c.label AS cell, c.hash AS cell_hash,\n  " TESSERA_CURRENT("c") R"sql( AS current,
-  e.baseline IS NOT NULL AND e.baseline = c.label AS baseline,
+  e.baseline IS NOT NULL AND e.baseline = c.label AS baseline, c.position AS position,
   (SELECT json_group_object(a.axis, a.point) FROM cell_axis a WHERE a.cell = c.id) AS axes,
   (SELECT json_group_object(o.key, o.value) FROM option o WHERE o.cell = c.id) AS options,
   (SELECT count(*) FROM trial t WHERE t.cell = c.id) AS trials
@@ -109,6 +109,7 @@ const std::vector<View>& ledger_views() {
        {{"id", "the cell's id: `option.cell`, `cell_axis.cell`"}, experiment, cell, cell_hash,
         {"current", "1: in the newest version of the experiment; 0: retired"},
         {"baseline", "1: the arm that `compare` measures from"},
+        {"position", "orders the cells as the file declares them"},
         {"axes", "JSON object: axis → point"},
         {"options", "JSON object: option → value, every option of the cell"},
         {"trials", "number of its trials"}},

@@ -1,0 +1,187 @@
+// The reading verbs as a user runs them: whole texts, exit codes, JSON, the picture.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/error.hpp"
+#include "core/png.hpp"
+#include "core/safetensors.hpp"
+#include "experiment/comparison.hpp"
+#include "experiment/picture_grid.hpp"
+#include "ledger_fixture.hpp"
+
+namespace tessera {
+namespace {
+namespace fs = std::filesystem;
+
+class ReadingVerbs : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    results_ = new FakeResults("verbs");
+    write_experiment(*results_);
+  }
+  static void TearDownTestSuite() { delete results_; }
+  // stdout and stderr together, and the exit code.
+  static std::pair<std::string, int> tessera(const std::string& arguments) {
+    auto [text, status] = shell(TESSERA_BINARY_DIR "/bin/tessera " + arguments + " --results " + results_->folder().string() + " 2>&1");
+    return {text, WEXITSTATUS(status)};
+  }
+  static FakeResults* results_;
+};
+FakeResults* ReadingVerbs::results_ = nullptr;
+
+TEST_F(ReadingVerbs, Compare) {
+  EXPECT_EQ(tessera("compare experiments/quick.toml").first, R"(quick: Does it work?
+4 of 4 trials done. Mean ± standard deviation over n distinct stages; ↑ more is better, ↓ less; * baseline, Δ the difference of the means from it.
+
+tokenizer
+                             n   loss ↓  rate ↓ s
+  all arms (the same stage)  1  0.02500        54
+
+prior
+            n     loss ↓     Δ
+  causal *  2  6.6 ± 1.4
+  masked    2  7.6 ± 1.4  +1.0
+
+samples.free
+            n   frechet ↓     Δ
+  causal *  2   9.5 ± 1.4
+  masked    2  10.5 ± 1.4  +1.0
+
+cost
+          n  prior ↓ cpu s  samples ↓ cpu s  tokenizer ↓ cpu s
+  causal  2          20.50            20.50        20.50 (n 1)
+  masked  2          20.50            20.50        20.50 (n 1)
+)");
+  const auto json = Json::parse(tessera("compare quick nearest --json").first);
+  const auto& row = json.at("parts").at(0).at("rows").at(1);
+  EXPECT_EQ(row.at("cells"), Json({"masked"}));
+  EXPECT_EQ(row.at("stages"), 2);
+  EXPECT_NEAR(row.at("values").at("nearest").at("difference").get<double>(), 0.25 / 3, 1e-12);
+}
+
+TEST_F(ReadingVerbs, ErrorsNameWhatIsNear) {
+  EXPECT_EQ(tessera("compare qick"), std::make_pair(std::string("tessera: experiment 'qick' is not in the ledger, which has quick; did you mean \"quick\"?\n"), 2));
+  EXPECT_EQ(tessera("compare quick frehet"),
+            std::make_pair(std::string("tessera: compare: found metric 'frehet', expected one of frechet, loss, nearest, rate; did you mean \"frechet\"?\n"), 2));
+  EXPECT_EQ(tessera("db rebiuld"), std::make_pair(std::string("tessera: db: found 'rebiuld', expected rebuild, check or digest\n"), 2));
+  EXPECT_EQ(tessera("query 'DROP TABLE point'").second, 2);
+  EXPECT_EQ(tessera("show nothing").second, 2);
+  EXPECT_EQ(tessera("ls elsewhere").second, 2);
+}
+
+TEST_F(ReadingVerbs, ListShowDatabase) {
+  EXPECT_EQ(tessera("ls quick").first,
+            "trial           state  stages  cpu time  samples.free frechet\n"
+            "quick/causal/0  done      4/4      82 s                 8.500\n"
+            "quick/causal/1  done      4/4      82 s                 10.50\n"
+            "quick/masked/0  done      4/4      82 s                 9.500\n"
+            "quick/masked/1  done      4/4      82 s                 11.50\n");
+  EXPECT_EQ(Json::parse(tessera("ls --json").first).at(0).at("done"), 4);
+  EXPECT_NE(tessera("ls quick --retired").first.find("quick/retired/0  done, retired"), std::string::npos);
+  EXPECT_EQ(Json::parse(tessera("show prior-p-causal-0 --json").first).at("runs").size(), 2u);
+  EXPECT_EQ(Json::parse(tessera("show quick/causal/0 --json").first).at("stages").size(), 4u);
+  EXPECT_EQ(tessera("db check").second, 0);
+  const auto digest = tessera("db digest").first;
+  EXPECT_EQ(digest.size(), 65u);
+  EXPECT_EQ(tessera("db rebuild").second, 0);
+  EXPECT_EQ(tessera("db digest").first, digest);
+  EXPECT_EQ(tessera("query @scores quick frechet --csv").first.substr(0, 55), "experiment,cell,seed,slot,metric,value,unit,n,n_nan\nqui");
+}
+
+TEST(DamagedLedger, ExitsFourAndSaysWhatToDo) {
+  FakeResults results("damaged-verb");
+  write_experiment(results);
+  std::ofstream(ledger_file(results.folder())) << std::string(40'000, 'x');
+  const std::string tessera = TESSERA_BINARY_DIR "/bin/tessera ", at = " --results " + results.folder().string() + " 2>&1";
+  const auto [text, status] = shell(tessera + "ls" + at);
+  EXPECT_EQ(WEXITSTATUS(status), 4);
+  EXPECT_EQ(text, "tessera: " + ledger_file(results.folder()).string() +
+                      ": the database is damaged (file is not a database). The journals hold everything: run `tessera db rebuild`\n");
+  EXPECT_EQ(shell(tessera + "db rebuild" + at).second, 0);
+  EXPECT_EQ(shell(tessera + "db check" + at).second, 0);
+}
+
+// Arms that share some stages; calibration rows stand below in the columns of the samples.
+TEST(Compare, CalibrationAndSharedStages) {
+  FakeResults results("calibration");
+  auto front = results.front("f", 1);
+  FakeResults::declare(front, "quick", {"causal", "halton", "other"});
+  for (const std::string cell : {"causal", "halton", "other"})
+    FakeResults::trial(front, "quick", cell, 0, {{"evaluation.prior", cell == "other" ? "p2" : "p1"}, {"evaluation.samples.free", "s-" + cell},
+                                                 {"evaluation.calibration", "c"}});
+  const auto evaluation = [&](const std::string& key, const Json& values) {
+    auto run = results.run("evaluation", key, 1, 0);
+    for (auto item = values.begin(); item != values.end(); ++item) run.metric(item.key());
+    run.step(0, values);
+    results.publish(run, "evaluation", key, 1);
+    run.end();
+  };
+  evaluation("p1", {{"bits", 4.5}});
+  evaluation("p2", {{"bits", 5.25}});
+  for (const std::string cell : {"causal", "halton", "other"}) evaluation("s-" + cell, {{"frechet", static_cast<double>(cell.size())}});
+  evaluation("c", {{"real.frechet", 1.5}, {"shuffled.frechet", 36.0}, {"real.unrelated", 9.0}});
+  record(results.folder());
+  auto database = open_read_only(ledger_file(results.folder()));
+  const auto comparison = compare(database, {"quick", {}});
+  ASSERT_EQ(comparison.parts.size(), 2u);
+  const auto& prior = comparison.parts[0];
+  ASSERT_EQ(prior.rows.size(), 2u);
+  EXPECT_EQ(prior.rows[0].cells, (std::vector<std::string>{"causal", "halton"}));
+  EXPECT_FALSE(prior.rows[0].values[0]->difference);
+  EXPECT_DOUBLE_EQ(*prior.rows[1].values[0]->difference, 0.75);
+  const auto& samples = comparison.parts[1];
+  ASSERT_EQ(samples.calibration.size(), 2u);
+  EXPECT_EQ(samples.calibration[0].cells, std::vector<std::string>{"real"});
+  EXPECT_DOUBLE_EQ(samples.calibration[1].values[0]->estimate.mean, 36.0);
+}
+
+TEST(Statistics, AgainstHandComputedValues) {
+  const auto e = estimate({1, 2, 3, 4, std::nan("")});
+  EXPECT_EQ(e.n, 4);
+  EXPECT_EQ(e.n_nan, 1);
+  EXPECT_DOUBLE_EQ(e.mean, 2.5);
+  EXPECT_NEAR(*e.deviation, 1.2909944487358056, 1e-15);
+  EXPECT_NEAR(*e.half_width, 3.182446305284263 * 1.2909944487358056 / 2, 1e-9);  // t(0.975, 3 degrees) from a table
+  EXPECT_FALSE(estimate({5}).deviation);
+  EXPECT_TRUE(std::isnan(estimate({}).mean));
+  // Values that agree in their leading digits.
+  EXPECT_NEAR(*estimate({1e9 + 1, 1e9 + 2, 1e9 + 3}).deviation, 1.0, 1e-6);
+}
+
+// Images whose every pixel says which sample of which stage it is.
+TEST(Grid, PlacesEachSampleAsItIs) {
+  FakeResults results("grid");
+  auto front = results.front("f", 1);
+  FakeResults::declare(front, "quick", {"causal", "masked"});
+  uint8_t shade = 40;
+  for (const std::string cell : {"causal", "masked"}) {
+    FakeResults::trial(front, "quick", cell, 3, {{"samples.free", "s-" + cell}, {"data", "d"}});
+    auto run = results.run("samples", "s-" + cell, 1, 0);
+    results.publish(run, "samples", "s-" + cell, 1);
+    const auto out = results.folder() / ("stages/samples-s-" + cell) / "runs/1/out/samples.safetensors";
+    std::vector<uint8_t> pixels;
+    for (int n = 0; n < 2; ++n, shade += 20) pixels.insert(pixels.end(), 3 * 8 * 8, shade);
+    save_safetensors(out, {{"images", {"U8", {2, 3, 8, 8}, pixels.data(), pixels.size()}}});
+    std::ofstream(results.folder() / ("stages/samples-s-" + cell) / "stage.json")
+        << Json{{"format", 1}, {"kind", "samples"}, {"key", "s-" + cell}, {"run", 1},
+                {"outputs", {{"samples.safetensors", {{"sha256", "x"}, {"bytes", fs::file_size(out)}}}}}};
+    run.end();
+  }
+  record(results.folder());
+  auto database = open_read_only(ledger_file(results.folder()));
+  const auto grid = draw_grid(database, results.folder(), {"quick", {}, std::nullopt, 12});
+  EXPECT_EQ(grid.seed, 3);
+  EXPECT_EQ(grid.rows, (std::vector<std::string>{"causal, free", "masked, free"}));
+  const Image8 image = decode_png(encode_png(grid.image));
+  EXPECT_EQ(image.channels, 3);
+  // 8 pixels are drawn 64 wide: count the pixels of each shade.
+  std::map<uint8_t, int64_t> count;
+  for (size_t i = 0; i < image.pixels.size(); i += 3) ++count[image.pixels[i]];
+  for (uint8_t each : {40, 60, 80, 100}) EXPECT_EQ(count[each], 64 * 64) << int(each);
+  EXPECT_GT(count[32], 500);  // the labels
+  EXPECT_THROW(draw_grid(database, results.folder(), {"quick", {"top_half"}, std::nullopt, 12}), Error);
+}
+
+}  // namespace
+}  // namespace tessera
