@@ -18,8 +18,7 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
 
 set(CMAKE_BUILD_RPATH_USE_ORIGIN ON) # the build folder may be moved
-set(CMAKE_INSTALL_RPATH "$ORIGIN;$ORIGIN/../lib")
-set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON) # LibTorch's folder
+set(CMAKE_INSTALL_RPATH "$ORIGIN;$ORIGIN/../lib") # LibTorch's folder is added where it is found
 
 option(TESSERA_WERROR "Warnings are errors on our own code" ON)
 option(TESSERA_ASAN "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)

@@ -25,11 +25,10 @@ if(TESSERA_CUDA)
       -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm_90a -gencode arch=compute_90,code=compute_90)
 
   # The shared libcudart that LibTorch itself uses; never the stub of libcuda.
-  get_filename_component(site_packages ${TESSERA_TORCH_DIR} DIRECTORY)
   add_library(tessera_torch_cuda INTERFACE IMPORTED GLOBAL)
   target_include_directories(tessera_torch_cuda SYSTEM INTERFACE ${TESSERA_CUDA_ROOT}/include)
   target_link_libraries(tessera_torch_cuda INTERFACE tessera_torch ${TESSERA_TORCH_DIR}/lib/libc10_cuda.so
-                        ${site_packages}/nvidia/cu13/lib/libcudart.so.13)
+                        ${TESSERA_SITE_PACKAGES}/nvidia/cu13/lib/libcudart.so.13)
 endif()
 
 # tessera_cuda_objects(RESULT a.cu …): objects of CUDA sources; they include from framework/ and must be free of torch.

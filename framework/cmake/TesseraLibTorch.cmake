@@ -22,6 +22,11 @@ if(NOT TESSERA_TORCH_BUILD MATCHES "^${TESSERA_TORCH_VERSION}([+]|$)")
   message(FATAL_ERROR "LibTorch ${TESSERA_TORCH_BUILD} found in ${TESSERA_TORCH_DIR}, expected ${TESSERA_TORCH_VERSION}.")
 endif()
 
+# What is installed searches LibTorch where it is now, and the CUDA runtime beside it.
+get_filename_component(TESSERA_SITE_PACKAGES ${TESSERA_TORCH_DIR} DIRECTORY)
+set(TESSERA_TORCH_RPATH ${TESSERA_TORCH_DIR}/lib ${TESSERA_SITE_PACKAGES}/nvidia/cu13/lib)
+list(APPEND CMAKE_INSTALL_RPATH ${TESSERA_TORCH_RPATH})
+
 add_library(c10 SHARED IMPORTED GLOBAL)
 set_target_properties(c10 PROPERTIES IMPORTED_LOCATION ${TESSERA_TORCH_DIR}/lib/libc10.so)
 add_library(torch_cpu SHARED IMPORTED GLOBAL)

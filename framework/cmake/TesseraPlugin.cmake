@@ -22,7 +22,7 @@ function(tessera_add_plugin)
   string(JOIN _ target plugin ${kind} ${id})
   add_library(${target} MODULE ${sources})
   set_target_properties(${target} PROPERTIES PREFIX "" OUTPUT_NAME ${id} CXX_STANDARD 20 CXX_VISIBILITY_PRESET hidden
-    VISIBILITY_INLINES_HIDDEN ON LIBRARY_OUTPUT_DIRECTORY ${TESSERA_PLUGIN_DIR}/${kind} INSTALL_RPATH "$ORIGIN/../../..;${TESSERA_TORCH_DIR}/lib")
+    VISIBILITY_INLINES_HIDDEN ON LIBRARY_OUTPUT_DIRECTORY ${TESSERA_PLUGIN_DIR}/${kind} INSTALL_RPATH "$ORIGIN/../../..;${TESSERA_TORCH_RPATH}")
   target_link_libraries(${target} PRIVATE tessera::sdk tessera::nn tessera::kernels)
   target_link_options(${target} PRIVATE ${TESSERA_NO_UNDEFINED})
   if(COMMAND tessera_use_torch) # in the tree: with its warnings and its precompiled header
