@@ -107,16 +107,21 @@ class Writer {
         out += '\\';
         out += static_cast<char>(byte);
       } else if (byte < 0x20) {
-        constexpr char kHex[] = "0123456789abcdef";
-        out += "\\u00";
-        out += kHex[byte >> 4];
-        out += kHex[byte & 15];
+        control(byte);
       } else {
         out += text.substr(at, length);
       }
       at += length;
     }
     out += '"';
+  }
+
+  // The short escapes where JSON has them, as RFC 8785 does.
+  void control(unsigned char byte) {
+    constexpr std::string_view kCodes = "\b\t\n\f\r", kLetters = "btnfr";
+    constexpr char kHex[] = "0123456789abcdef";
+    if (auto i = kCodes.find(static_cast<char>(byte)); i != std::string_view::npos) out += {'\\', kLetters[i]};
+    else out += {'\\', 'u', '0', '0', kHex[byte >> 4], kHex[byte & 15]};
   }
 
   bool strict_;

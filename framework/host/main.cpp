@@ -21,6 +21,8 @@
 #include "conformance/suite.hpp"
 #include "core/error.hpp"
 #include "core/fault.hpp"
+#include "core/option_schema.hpp"
+#include "core/output_capture.hpp"
 #include "engine/check.hpp"
 #include "engine/manifest.hpp"
 #include "engine/stages.hpp"
@@ -116,11 +118,14 @@ ExitCode check() {
     std::cout << to_line({{"type", "begin"}, {"id", request.at("id")}}) << std::endl;
     LoadedPlugins plugins(request.at("settings"), request.at("plugins"));
     Json answer;
+    auto refuse = [&](const std::string& text) { answer = {{"ok", false}, {"errors", {{{"key", ""}, {"text", text}}}}}; };
+    OutputCapture capture;
     try {
       answer = check_settings(request.at("settings"), plugins);
     } catch (...) {
-      answer = {{"ok", false}, {"errors", {{{"key", ""}, {"text", "a plugin threw something that is no std::exception"}}}}};
+      refuse("a plugin threw something that is no std::exception");
     }
+    if (auto printed = capture.finish(); !printed.empty()) refuse("a plugin printed to standard output: " + shown(Json(printed)));
     answer["type"] = "answer";
     answer["id"] = request.at("id");
     std::cout << to_line(answer) << std::endl;

@@ -1,6 +1,8 @@
 #include "registry/catalog/catalog.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <ctime>
 #include <iterator>
 #include <stdexcept>
 
@@ -14,6 +16,12 @@ namespace {
 size_t kind_rank(const std::string& kind) {
   return static_cast<size_t>(
       std::find_if(std::begin(kPluginKinds), std::end(kPluginKinds), [&](const PluginKind& known) { return kind == known.name; }) - kPluginKinds);
+}
+
+// A refusal that may end differently next time is believed for ten minutes: long enough for a session, so that a library that
+// hangs does not hold up every command.
+bool outdated(const Json& line) {
+  return line.value("unsure", false) && std::abs(static_cast<int64_t>(std::time(nullptr)) - line.value("time", int64_t{0})) > 600;
 }
 
 CatalogPlugin from_line(const Json& line) {
@@ -47,16 +55,17 @@ Catalog::Catalog(const CatalogSettings& settings) {
   for (const auto& file : files) {
     keys.push_back({{"host", host}, {"sha256", cache.file_hash(file.file)}, {"name", valid_utf8(file.file.filename().string())}});
     auto known = cache.find("manifests", keys.back());
-    lines.push_back(known && known->is_object() ? *known : Json());
+    lines.push_back(known && known->is_object() && !outdated(*known) ? *known : Json());
     if (lines.back().is_null()) unknown.push_back(file.file);
   }
 
-  // The rest from children. What may end differently next time is not kept.
+  // The rest from children.
   auto probed = probe_files(settings, unknown);
   for (size_t i = 0, next = 0; i < files.size(); ++i) {
     if (lines[i].is_null()) {
       lines[i] = std::move(probed[next++]);
-      if (!lines[i].value("unsure", false)) cache.store("manifests", keys[i], lines[i]);
+      if (lines[i].value("unsure", false)) lines[i]["time"] = static_cast<int64_t>(std::time(nullptr));
+      cache.store("manifests", keys[i], lines[i]);
     }
     lines[i]["file"] = valid_utf8(files[i].file.string());  // a copy elsewhere shares the entry
     add(files[i], lines[i]);

@@ -46,8 +46,6 @@ const tessera_descriptor& open(const std::filesystem::path& file) {
     library->load(std::filesystem::absolute(file).string(), boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
   } catch (const std::exception& failed) {
     throw Refusal("cannot be opened: " + valid_utf8(dlerror_part(failed.what())));
-  } catch (...) {
-    throw Refusal("found an exception out of its static initialisers, expected none");
   }
   if (!library->has("tessera_plugins")) throw Refusal("found no function tessera_plugins, expected one (TESSERA_EXPORT makes it)");
   descriptors = ask(*library, count);
