@@ -51,8 +51,10 @@ Json check_settings(const Json& settings, PluginFactory& plugins) {
     answer["parameters"] = {{"encoder", parameter_count(tokenizer->encoder())}, {"quantizer", quantizers}, {"prior", parameter_count(*prior)}};
     auto strategy = plugins.sampling();
     auto why = refusal(strategy->needs(tokenizer->layout()), order, tokenizer->layout());
-    if (!why.empty())
+    if (!why.empty()) {
       fail("sampling.plugin", fmt::format("sampling '{}' cannot run on prior '{}': {}", plugin_of(settings, "sampling"), plugin_of(settings, "prior"), why));
+      errors.back()["other"] = "prior.plugin";  // the front adds where that one stands
+    }
 
     // What is asked of it.
     auto sampling = bind_options<SamplingOptions>(plugins.section("sampling"));

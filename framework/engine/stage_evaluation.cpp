@@ -107,11 +107,6 @@ void evaluate_samples(StageRun& run, PluginFactory& plugins) {
   SamplesEvidence evidence;
   evidence.images_MCHW = file.at("images");
   evidence.ids_MN = file.at("ids");
-  // Surplus rows of the last tile were computed too; the cost is that of one image times the images that are here.
-  auto cost = file.at("cost");
-  double share = static_cast<double>(evidence.ids_MN.size(0)) / static_cast<double>(cost[2].item<int64_t>());
-  evidence.cost.evaluations = cost[0].item<int64_t>();
-  evidence.cost.token_forwards = std::llround(share * static_cast<double>(cost[1].item<int64_t>()));
   run.scores("samples", measure_samples(evidence, reference.evidence));
 }
 

@@ -85,12 +85,15 @@ void compute_samples(StageRun& run, PluginFactory& plugins) {
                        {"commit_step", first(steps)},
                        {"logp", first(logp)},
                        {"images", first(images)},
-                       {"labels", first(labels)},
-                       {"cost", torch::tensor({cost.evaluations, cost.token_forwards, tiles * options.tile})}};
+                       {"labels", first(labels)}};
   journal_previews(run, outputs);
   save_state(run.output("samples.safetensors"), outputs, {{"request", run.spec().at("request").get<std::string>()}});
-  // A clock's value goes to the journal alone: the hash of the samples does not cover it.
-  run.scores("samples", {{"seconds_per_image", seconds / static_cast<double>(tiles * options.tile), {}}});
+  SamplesEvidence evidence;
+  evidence.cost = cost;
+  evidence.seconds = seconds;
+  evidence.tiles = tiles;
+  evidence.rows = tiles * options.tile;
+  run.scores("samples", measure_cost(evidence));
 }
 
 }  // namespace tessera

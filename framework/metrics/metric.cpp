@@ -113,6 +113,12 @@ std::vector<Score> measure_tokenizer(const TokenizerEvidence& evidence) { return
 
 std::vector<Score> measure_prior(const PriorEvidence& evidence) { return measure_all(prior_metrics(), evidence); }
 
+std::vector<Score> measure_cost(const SamplesEvidence& evidence) {
+  std::vector<Score> scores;
+  cost_metric().measure({evidence, {}, {}, {}, {}}, scores);
+  return scores;
+}
+
 std::vector<Score> measure_samples(const SamplesEvidence& evidence, const ReferenceEvidence& reference) {
   return measure_study(samples_metrics(), study_of(reference), evidence);
 }

@@ -76,6 +76,8 @@ const MetricDeclaration& metric_declaration(const std::string& subject, const st
 std::vector<Score> measure_tokenizer(const TokenizerEvidence& evidence);
 std::vector<Score> measure_prior(const PriorEvidence& evidence);
 std::vector<Score> measure_samples(const SamplesEvidence& evidence, const ReferenceEvidence& reference);
+// Of measure_samples, what only the stage that draws knows: cost and seconds.
+std::vector<Score> measure_cost(const SamplesEvidence& evidence);
 // What the distribution metrics say of real data, as if it were samples:
 //   real           train images as they are: the metric's own floor
 //   reconstructed  their tokens decoded: what a perfect prior would get
