@@ -29,11 +29,17 @@ class LiveRuns {
       fs::create_directories((folder_ / path).parent_path());
       std::ofstream journal(folder_ / path);
       int64_t q = 0;
-      journal << fmt::format(R"({{"t":"begin","format":1,"q":{},"what":"run","uuid":"r{}","stage":"{}","kind":"prior","n":1,"from_step":0,"parts":{{}}}})",
-                             q++, run, run) << '\n';
+      journal
+          << fmt::format(
+                 R"({{"t":"begin","format":1,"q":{},"what":"run","uuid":"r{}","stage":"{}","kind":"prior","n":1,"from_step":0,"parts":{{}}}})",
+                 q++, run, run)
+          << '\n';
       for (int64_t m = 0; m < kScalars; ++m)
-        journal << fmt::format(R"({{"t":"metric","q":{},"name":"scalar_{}","axis":"step","goal":"none","unit":"","timing":false,"definition":"","revision":1}})",
-                               q++, m) << '\n';
+        journal
+            << fmt::format(
+                   R"({{"t":"metric","q":{},"name":"scalar_{}","axis":"step","goal":"none","unit":"","timing":false,"definition":"","revision":1}})",
+                   q++, m)
+            << '\n';
       for (int64_t s = 1; s <= kSteps; ++s) {
         journal << fmt::format(R"({{"q":{},"s":{},"t":"step","v":{{)", q++, s);
         for (int64_t m = 0; m < kScalars; ++m) journal << fmt::format(R"({}"scalar_{}":{})", m ? "," : "", m, value(run, s, m));
@@ -44,7 +50,9 @@ class LiveRuns {
   }
   ~LiveRuns() { fs::remove_all(folder_); }
   const fs::path& folder() const { return folder_; }
-  static double value(int64_t run, int64_t s, int64_t m) { return static_cast<double>(run + 1) + static_cast<double>(m) / static_cast<double>(s); }
+  static double value(int64_t run, int64_t s, int64_t m) {
+    return static_cast<double>(run + 1) + static_cast<double>(m) / static_cast<double>(s);
+  }
 
  private:
   fs::path folder_;

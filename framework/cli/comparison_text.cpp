@@ -84,7 +84,8 @@ std::string part_text(const ComparedPart& part, size_t width) {
     std::vector<bool> differs;
     for (size_t i = begin; i < end; ++i) {
       titles.push_back({column_title(part.metrics[columns[i]]), true});
-      differs.push_back(std::any_of(lines.begin(), lines.end(), [&](const Line& line) { return !difference_text(line.row->values[columns[i]]).empty(); }));
+      differs.push_back(std::any_of(lines.begin(), lines.end(),
+                                    [&](const Line& line) { return !difference_text(line.row->values[columns[i]]).empty(); }));
       if (differs.back()) titles.push_back({"Δ", true});
     }
     TextTable table(std::move(titles));

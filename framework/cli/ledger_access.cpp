@@ -66,7 +66,8 @@ std::string to_csv(const Table& table) {
 std::string to_text(const Table& table) {
   std::vector<TextColumn> columns;
   for (size_t i = 0; i < table.columns.size(); ++i) {
-    const bool numbers = std::all_of(table.rows.begin(), table.rows.end(), [&](const auto& row) { return !std::holds_alternative<std::string>(row[i]); });
+    const bool numbers =
+        std::all_of(table.rows.begin(), table.rows.end(), [&](const auto& row) { return !std::holds_alternative<std::string>(row[i]); });
     columns.push_back({table.columns[i], numbers && !table.rows.empty()});
   }
   TextTable text(std::move(columns));

@@ -20,7 +20,8 @@ int rebuild_verb(const CommonOptions& common) {
   if (common.json)
     print_json({{"journals", report.journals}, {"lines", report.lines}, {"points", report.points}, {"problems", report.problems}});
   else
-    fmt::print("{}: {} points from {} lines of {} journals\n", ledger_file(common.results).string(), report.points, report.lines, report.journals);
+    fmt::print("{}: {} points from {} lines of {} journals\n", ledger_file(common.results).string(), report.points, report.lines,
+               report.journals);
   return static_cast<int>(report.problems.empty() ? ExitCode::ok : ExitCode::ledger);
 }
 
@@ -30,7 +31,8 @@ int check_verb(const CommonOptions& common) {
   if (common.json) print_json({{"problems", problems}});
   for (const auto& problem : problems)
     if (!common.json) fmt::print("{}\n", problem);
-  if (problems.empty() && !common.json) fmt::print("{}: whole, and in agreement with journals and stages\n", ledger_file(common.results).string());
+  if (problems.empty() && !common.json)
+    fmt::print("{}: whole, and in agreement with journals and stages\n", ledger_file(common.results).string());
   return static_cast<int>(problems.empty() ? ExitCode::ok : ExitCode::ledger);
 }
 

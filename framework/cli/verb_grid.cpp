@@ -19,8 +19,9 @@ int verb_grid(const Verb& verb, const std::vector<std::string>& arguments) {
   GridRequest request;
   int64_t seed = -1;
   line.options().add_options()("out,o", po::value(&out)->value_name("FILE.png"), "Where to write (default: grid.png).")(
-      "request", po::value(&request.requests)->composing()->value_name("NAME"), "An entry of sampling.requests; may be repeated (default: all).")(
-      "seed", po::value(&seed)->value_name("N"), "Seed of the trials (default: the least that has samples).")(
+      "request", po::value(&request.requests)->composing()->value_name("NAME"),
+      "An entry of sampling.requests; may be repeated (default: all).")("seed", po::value(&seed)->value_name("N"),
+                                                                        "Seed of the trials (default: the least that has samples).")(
       "columns", po::value(&request.columns)->value_name("N"), "Images a row (default: 12).");
   if (!line.parse(arguments, 1, 1)) return 0;
   if (request.columns < 1 || request.columns > 64)
@@ -29,11 +30,17 @@ int verb_grid(const Verb& verb, const std::vector<std::string>& arguments) {
   if (seed >= 0) request.seed = seed;
   if (out.empty()) out = "grid.png";
   auto database = open_ledger(line.common());
-  const auto grid = with_ledger_errors(ledger_file(line.common().results), [&] { return draw_grid(database, line.common().results, request); });
+  const auto grid =
+      with_ledger_errors(ledger_file(line.common().results), [&] { return draw_grid(database, line.common().results, request); });
   write_file_atomically(std::filesystem::absolute(out), encode_png(grid.image));
   for (const auto& note : grid.notes) fmt::print(stderr, "tessera: {}\n", note);
   if (line.common().json)
-    print_json({{"file", out}, {"seed", grid.seed}, {"width", grid.image.width}, {"height", grid.image.height}, {"rows", grid.rows}, {"notes", grid.notes}});
+    print_json({{"file", out},
+                {"seed", grid.seed},
+                {"width", grid.image.width},
+                {"height", grid.image.height},
+                {"rows", grid.rows},
+                {"notes", grid.notes}});
   else
     fmt::print("{}: {} rows at seed {}, {} x {} pixels\n", out, grid.rows.size(), grid.seed, grid.image.width, grid.image.height);
   return 0;

@@ -18,10 +18,12 @@ namespace {
 constexpr size_t kColumnsOnTerminal = 4;
 
 Table experiments(SQLite::Database& database) {
-  return query(database,
-               "SELECT e.name AS experiment, count(t.id) AS trials, coalesce(sum(t.state = 'done'), 0) AS done, coalesce(sum(t.state = 'failed'), 0) "
-               "AS failed, count(DISTINCT t.cell_hash) AS cells, datetime((SELECT started FROM front WHERE id = e.front), 'unixepoch') AS last_run, "
-               "e.question AS question FROM experiment e LEFT JOIN v_trial t ON t.experiment = e.name AND t.current GROUP BY e.id ORDER BY e.name");
+  return query(
+      database,
+      "SELECT e.name AS experiment, count(t.id) AS trials, coalesce(sum(t.state = 'done'), 0) AS done, coalesce(sum(t.state = 'failed'), "
+      "0) "
+      "AS failed, count(DISTINCT t.cell_hash) AS cells, datetime((SELECT started FROM front WHERE id = e.front), 'unixepoch') AS last_run, "
+      "e.question AS question FROM experiment e LEFT JOIN v_trial t ON t.experiment = e.name AND t.current GROUP BY e.id ORDER BY e.name");
 }
 
 struct Trial {
@@ -33,10 +35,11 @@ struct Trial {
 };
 
 std::vector<Trial> trials_of(SQLite::Database& database, const std::string& experiment, bool retired) {
-  SQLite::Statement row(database,
-                        "SELECT t.id, t.trial, t.cell, t.seed, t.state, t.stages, t.stages_done, t.current, coalesce(t.cpu_seconds, 0) FROM v_trial t "
-                        "JOIN v_cell c ON c.experiment = t.experiment AND c.cell_hash = t.cell_hash WHERE t.experiment = ?1 AND (t.current OR ?2) "
-                        "ORDER BY t.current DESC, c.position, t.seed");
+  SQLite::Statement row(
+      database,
+      "SELECT t.id, t.trial, t.cell, t.seed, t.state, t.stages, t.stages_done, t.current, coalesce(t.cpu_seconds, 0) FROM v_trial t "
+      "JOIN v_cell c ON c.experiment = t.experiment AND c.cell_hash = t.cell_hash WHERE t.experiment = ?1 AND (t.current OR ?2) "
+      "ORDER BY t.current DESC, c.position, t.seed");
   row.bind(1, experiment);
   row.bind(2, static_cast<int>(retired));
   std::vector<Trial> trials;
@@ -55,9 +58,10 @@ std::vector<Trial> trials_of(SQLite::Database& database, const std::string& expe
 std::vector<std::string> add_values(SQLite::Database& database, const std::string& experiment, std::vector<Trial>& trials) {
   std::map<std::string, Trial*> by_name;
   for (auto& trial : trials) by_name[trial.cell + "/" + std::to_string(trial.seed)] = &trial;
-  SQLite::Statement row(database,
-                        "SELECT cell, seed, slot, metric, value FROM v_score WHERE experiment = ? AND done AND axis = 'step' AND goal <> 'none' AND "
-                        "NOT timing AND slot LIKE 'evaluation.%' AND slot <> 'evaluation.calibration'");
+  SQLite::Statement row(
+      database,
+      "SELECT cell, seed, slot, metric, value FROM v_score WHERE experiment = ? AND done AND axis = 'step' AND goal <> 'none' AND "
+      "NOT timing AND slot LIKE 'evaluation.%' AND slot <> 'evaluation.calibration'");
   row.bind(1, experiment);
   std::vector<std::string> order;
   std::set<std::string> seen, parts;
@@ -94,8 +98,15 @@ Json trials_json(const std::vector<Trial>& trials) {
   for (const auto& t : trials) {
     Json values = Json::object();
     for (const auto& [name, value] : t.values) values[name] = encode_number(value);
-    list.push_back({{"trial", t.name}, {"cell", t.cell}, {"seed", t.seed}, {"state", t.state}, {"current", t.current}, {"stages", t.stages},
-                    {"stages_done", t.stages_done}, {"cpu_seconds", t.cpu_seconds}, {"values", std::move(values)}});
+    list.push_back({{"trial", t.name},
+                    {"cell", t.cell},
+                    {"seed", t.seed},
+                    {"state", t.state},
+                    {"current", t.current},
+                    {"stages", t.stages},
+                    {"stages_done", t.stages_done},
+                    {"cpu_seconds", t.cpu_seconds},
+                    {"values", std::move(values)}});
   }
   return list;
 }

@@ -39,8 +39,9 @@ int verb_query(const Verb& verb, const std::vector<std::string>& arguments) {
     return 0;
   }
   auto database = open_ledger(line.common());
-  const Table table = with_ledger_errors(ledger_file(line.common().results),
-                                         [&] { return query(database, sql, {line.words().begin() + 1, line.words().end()}); });
+  const Table table = with_ledger_errors(ledger_file(line.common().results), [&] {
+    return query(database, sql, {line.words().begin() + 1, line.words().end()});
+  });
   if (line.common().json)
     print_json(to_json(table));
   else

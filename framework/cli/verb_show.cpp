@@ -17,24 +17,32 @@ struct Section {
 
 constexpr Section kTrialSections[] = {
     {"stages",
-     "SELECT x.slot, v.kind || '-' || v.stage AS stage, v.state, v.runs, v.cpu_seconds AS cpu_s, v.trials AS shared_by, v.error FROM trial_stage x "
+     "SELECT x.slot, v.kind || '-' || v.stage AS stage, v.state, v.runs, v.cpu_seconds AS cpu_s, v.trials AS shared_by, v.error FROM "
+     "trial_stage x "
      "JOIN v_stage v ON v.id = x.stage WHERE x.trial = ?1"},
-    {"options set", "SELECT o.key, o.value, o.origin FROM trial t JOIN option o ON o.cell = t.cell WHERE t.id = ?1 AND o.origin <> 'default'"},
+    {"options set",
+     "SELECT o.key, o.value, o.origin FROM trial t JOIN option o ON o.cell = t.cell WHERE t.id = ?1 AND o.origin <> 'default'"},
     {"numbers",
-     "SELECT x.slot, m.name AS metric, CASE m.axis WHEN 'sample' THEN y.sum / nullif(y.n - y.n_nan, 0) ELSE y.last END AS value, m.unit, y.n, y.n_nan "
+     "SELECT x.slot, m.name AS metric, CASE m.axis WHEN 'sample' THEN y.sum / nullif(y.n - y.n_nan, 0) ELSE y.last END AS value, m.unit, "
+     "y.n, y.n_nan "
      "FROM trial_stage x JOIN summary y ON y.stage = x.stage JOIN metric m ON m.id = y.metric WHERE x.trial = ?1 ORDER BY x.slot, m.id"},
 };
 
 constexpr Section kStageSections[] = {
     {"runs",
-     "SELECT r.n AS run, r.state, r.from_step, datetime(r.started, 'unixepoch') AS started, r.seconds, r.cpu_seconds AS cpu_s, r.exit_code AS exit, "
+     "SELECT r.n AS run, r.state, r.from_step, datetime(r.started, 'unixepoch') AS started, r.seconds, r.cpu_seconds AS cpu_s, r.exit_code "
+     "AS exit, "
      "r.error, j.path AS journal FROM run r LEFT JOIN journal j ON j.id = r.journal WHERE r.stage = ?1 ORDER BY r.n"},
-    {"inputs", "SELECT x.slot, coalesce(i.kind, '?') || '-' || i.key AS stage, i.published IS NOT NULL AS published FROM stage_input x "
-               "JOIN stage i ON i.id = x.input WHERE x.stage = ?1"},
-    {"plugins", "SELECT DISTINCT x.slot, p.name, p.revision, p.sha256 FROM stage_plugin x JOIN plugin p ON p.id = x.plugin WHERE x.stage = ?1"},
+    {"inputs",
+     "SELECT x.slot, coalesce(i.kind, '?') || '-' || i.key AS stage, i.published IS NOT NULL AS published FROM stage_input x "
+     "JOIN stage i ON i.id = x.input WHERE x.stage = ?1"},
+    {"plugins",
+     "SELECT DISTINCT x.slot, p.name, p.revision, p.sha256 FROM stage_plugin x JOIN plugin p ON p.id = x.plugin WHERE x.stage = ?1"},
     {"outputs", "SELECT a.name, a.bytes, a.sha256, a.run FROM artifact a WHERE a.stage = ?1 ORDER BY a.run, a.name"},
-    {"numbers", "SELECT m.name AS metric, y.last, y.min, y.max, y.sum / nullif(y.n - y.n_nan, 0) AS mean, m.unit, y.n, y.n_nan, y.steps FROM summary y "
-                "JOIN metric m ON m.id = y.metric WHERE y.stage = ?1 ORDER BY m.id"},
+    {"numbers",
+     "SELECT m.name AS metric, y.last, y.min, y.max, y.sum / nullif(y.n - y.n_nan, 0) AS mean, m.unit, y.n, y.n_nan, y.steps FROM summary "
+     "y "
+     "JOIN metric m ON m.id = y.metric WHERE y.stage = ?1 ORDER BY m.id"},
     {"events", "SELECT r.n AS run, e.level, e.text FROM run r JOIN event e ON e.journal = r.journal WHERE r.stage = ?1 ORDER BY r.n, e.q"},
     {"trials", "SELECT t.trial, x.slot, t.current FROM trial_stage x JOIN v_trial t ON t.id = x.trial WHERE x.stage = ?1 ORDER BY t.id"},
 };
@@ -70,13 +78,18 @@ int show_word(SQLite::Database& database, const CommonOptions& common, std::stri
                 "SELECT trial, state, current, stages_done || ' of ' || stages AS stages, cpu_seconds AS cpu_s FROM v_trial WHERE id = ?1",
                 kTrialSections, trials[0].first);
   // "prior-4f2a…", as folders are named, or the key alone.
-  const auto stages = matches(database, "SELECT id, kind || '-' || key FROM stage WHERE kind IS NOT NULL AND length(?1) >= 4 AND "
-                                        "(substr(key, 1, length(?1)) = ?1 OR substr(kind || '-' || key, 1, length(?1)) = ?1)", word);
+  const auto stages = matches(database,
+                              "SELECT id, kind || '-' || key FROM stage WHERE kind IS NOT NULL AND length(?1) >= 4 AND "
+                              "(substr(key, 1, length(?1)) = ?1 OR substr(kind || '-' || key, 1, length(?1)) = ?1)",
+                              word);
   if (stages.size() == 1)
-    return show(database, common, "SELECT kind, stage, state, published AS published_run, hollow FROM v_stage WHERE id = ?1", kStageSections, stages[0].first);
+    return show(database, common, "SELECT kind, stage, state, published AS published_run, hollow FROM v_stage WHERE id = ?1",
+                kStageSections, stages[0].first);
   if (stages.empty())
-    throw Error(ExitCode::bad_config, fmt::format("show: found '{}', expected a trial (experiment/cell/seed; `tessera ls EXPERIMENT` lists them) or a "
-                                                  "stage's key (four digits at least)", word));
+    throw Error(ExitCode::bad_config,
+                fmt::format("show: found '{}', expected a trial (experiment/cell/seed; `tessera ls EXPERIMENT` lists them) or a "
+                            "stage's key (four digits at least)",
+                            word));
   std::vector<std::string> names;
   for (const auto& [id, name] : stages) names.push_back(name);
   throw Error(ExitCode::bad_config, fmt::format("show: '{}' begins more than one stage's key: {}", word, fmt::join(names, ", ")));

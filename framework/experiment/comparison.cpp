@@ -26,7 +26,9 @@ struct Observation {
 };
 
 // "evaluation.samples.free" and "samples.free" tell of one part.
-std::string part_of(const std::string& slot) { return slot.rfind(kEvaluation, 0) == 0 ? slot.substr(std::string(kEvaluation).size()) : slot; }
+std::string part_of(const std::string& slot) {
+  return slot.rfind(kEvaluation, 0) == 0 ? slot.substr(std::string(kEvaluation).size()) : slot;
+}
 
 double column_or_nan(SQLite::Statement& row, int i) { return row.isColumnNull(i) ? kNan : row.getColumn(i).getDouble(); }
 
@@ -181,20 +183,22 @@ void choose_metrics(Comparison& comparison, const std::vector<std::string>& name
   parts.erase(std::remove_if(parts.begin(), parts.end(), [](const auto& part) { return part.metrics.empty(); }), parts.end());
   if (missing.empty()) return;
   const auto near = did_you_mean(*missing.begin(), {known.begin(), known.end()});
-  throw Error(ExitCode::bad_config, fmt::format("compare: found metric '{}', expected one of {}{}", *missing.begin(), fmt::join(known, ", "),
-                                                near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+  throw Error(ExitCode::bad_config, fmt::format("compare: found metric '{}', expected one of {}{}", *missing.begin(),
+                                                fmt::join(known, ", "), near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
 }
 
 ComparedPart cost_of(SQLite::Database& database, const Comparison& comparison, const std::vector<std::string>& cells) {
-  SQLite::Statement row(database,
-                        "SELECT DISTINCT t.cell, v.stage, v.kind, v.cpu_seconds FROM v_trial t JOIN trial_stage x ON x.trial = t.id "
-                        "JOIN v_stage v ON v.id = x.stage WHERE t.experiment = ? AND t.current AND v.state = 'done' AND v.kind <> 'evaluation'");
+  SQLite::Statement row(
+      database,
+      "SELECT DISTINCT t.cell, v.stage, v.kind, v.cpu_seconds FROM v_trial t JOIN trial_stage x ON x.trial = t.id "
+      "JOIN v_stage v ON v.id = x.stage WHERE t.experiment = ? AND t.current AND v.state = 'done' AND v.kind <> 'evaluation'");
   row.bind(1, comparison.experiment);
   PartBuilder builder("cost", cells, "");
   while (row.executeStep())
-    builder.add(row.getColumn(0).getString(), row.getColumn(1).getString(),
-                {row.getColumn(2).getString(), "min", "cpu s", "Processor seconds of one stage of this kind, all its runs together.", 1, true},
-                column_or_nan(row, 3));
+    builder.add(
+        row.getColumn(0).getString(), row.getColumn(1).getString(),
+        {row.getColumn(2).getString(), "min", "cpu s", "Processor seconds of one stage of this kind, all its runs together.", 1, true},
+        column_or_nan(row, 3));
   return builder.build();
 }
 
@@ -215,7 +219,12 @@ Json row_json(const ComparedPart& part, const ComparedRow& row) {
 Json part_json(const ComparedPart& part) {
   Json metrics = Json::array(), rows = Json::array(), calibration = Json::array();
   for (const auto& m : part.metrics)
-    metrics.push_back({{"name", m.name}, {"goal", m.goal}, {"unit", m.unit}, {"revision", m.revision}, {"timing", m.timing}, {"definition", m.definition}});
+    metrics.push_back({{"name", m.name},
+                       {"goal", m.goal},
+                       {"unit", m.unit},
+                       {"revision", m.revision},
+                       {"timing", m.timing},
+                       {"definition", m.definition}});
   for (const auto& row : part.rows) rows.push_back(row_json(part, row));
   for (const auto& row : part.calibration) calibration.push_back(row_json(part, row));
   return {{"name", part.name}, {"metrics", std::move(metrics)}, {"rows", std::move(rows)}, {"calibration", std::move(calibration)}};
@@ -226,9 +235,11 @@ Json part_json(const ComparedPart& part) {
 Comparison compare(SQLite::Database& database, const ComparisonRequest& request) {
   Comparison comparison;
   comparison.experiment = find_ledger_experiment(database, request.experiment);
-  SQLite::Statement about(database, "SELECT coalesce(question, ''), coalesce(baseline, ''), "
-                                    "(SELECT count(*) FROM v_trial WHERE experiment = ?1 AND current), "
-                                    "(SELECT count(*) FROM v_trial WHERE experiment = ?1 AND current AND state = 'done') FROM experiment WHERE name = ?1");
+  SQLite::Statement about(
+      database,
+      "SELECT coalesce(question, ''), coalesce(baseline, ''), "
+      "(SELECT count(*) FROM v_trial WHERE experiment = ?1 AND current), "
+      "(SELECT count(*) FROM v_trial WHERE experiment = ?1 AND current AND state = 'done') FROM experiment WHERE name = ?1");
   about.bind(1, comparison.experiment);
   about.executeStep();
   comparison.question = about.getColumn(0).getString();
@@ -242,12 +253,17 @@ Comparison compare(SQLite::Database& database, const ComparisonRequest& request)
   std::map<std::string, PartBuilder> builders;
   for (const auto& one : all) {
     if (one.slot == kCalibration || (request.metrics.empty() && one.axis != "step")) continue;
-    if (builders.emplace(one.part, PartBuilder(one.part, cells, comparison.baseline)).second) order.push_back(one.part);
-    builders.at(one.part).add(one.cell, one.stage, one.metric, one.value);
+    auto builder = builders.find(one.part);
+    if (builder == builders.end()) {
+      builder = builders.emplace(one.part, PartBuilder(one.part, cells, comparison.baseline)).first;
+      order.push_back(one.part);
+    }
+    builder->second.add(one.cell, one.stage, one.metric, one.value);
   }
   // tokenizer, prior, samples…: the order of the pipeline.
   const auto rank = [](const std::string& part) { return part == "tokenizer" ? 0 : part == "prior" ? 1 : 2; };
-  std::sort(order.begin(), order.end(), [&](const auto& a, const auto& b) { return std::make_pair(rank(a), a) < std::make_pair(rank(b), b); });
+  std::sort(order.begin(), order.end(),
+            [&](const auto& a, const auto& b) { return std::make_pair(rank(a), a) < std::make_pair(rank(b), b); });
   for (const auto& name : order) {
     comparison.parts.push_back(builders.at(name).build());
     auto& part = comparison.parts.back();
@@ -261,8 +277,9 @@ Comparison compare(SQLite::Database& database, const ComparisonRequest& request)
 Json to_json(const Comparison& comparison) {
   Json parts = Json::array();
   for (const auto& part : comparison.parts) parts.push_back(part_json(part));
-  return {{"experiment", comparison.experiment}, {"question", comparison.question}, {"baseline", comparison.baseline},
-          {"trials", comparison.trials}, {"trials_done", comparison.trials_done}, {"parts", std::move(parts)}, {"cost", part_json(comparison.cost)}};
+  return {{"experiment", comparison.experiment}, {"question", comparison.question},       {"baseline", comparison.baseline},
+          {"trials", comparison.trials},         {"trials_done", comparison.trials_done}, {"parts", std::move(parts)},
+          {"cost", part_json(comparison.cost)}};
 }
 
 std::string find_ledger_experiment(SQLite::Database& database, const std::string& word) {
@@ -277,14 +294,15 @@ std::string find_ledger_experiment(SQLite::Database& database, const std::string
     names.push_back(row.getColumn(0).getString());
     if (names.back() == wanted) return wanted;
     const std::string tail = "/" + wanted;
-    if (names.back().size() > tail.size() && names.back().compare(names.back().size() - tail.size(), tail.size(), tail) == 0) ending.push_back(names.back());
+    if (names.back().size() > tail.size() && names.back().compare(names.back().size() - tail.size(), tail.size(), tail) == 0)
+      ending.push_back(names.back());
   }
   if (ending.size() == 1) return ending[0];
   const auto near = did_you_mean(wanted, names);
-  throw Error(ExitCode::bad_config,
-              names.empty() ? fmt::format("experiment '{}': the ledger has no experiments yet", word)
-                            : fmt::format("experiment '{}' is not in the ledger, which has {}{}", word, fmt::join(names, ", "),
-                                          near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+  throw Error(ExitCode::bad_config, names.empty()
+                                        ? fmt::format("experiment '{}': the ledger has no experiments yet", word)
+                                        : fmt::format("experiment '{}' is not in the ledger, which has {}{}", word, fmt::join(names, ", "),
+                                                      near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
 }
 
 }  // namespace tessera

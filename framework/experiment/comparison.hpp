@@ -26,7 +26,7 @@ struct ComparedValue {
 struct ComparedRow {
   std::vector<std::string> cells;  // more than one: they share their stages
   bool baseline = false;
-  int64_t stages = 0;              // distinct ones
+  int64_t stages = 0;                                // distinct ones
   std::vector<std::optional<ComparedValue>> values;  // by metric
 };
 

@@ -35,8 +35,8 @@ std::vector<Image8> images_of(const fs::path& file, const char* name, int64_t co
   const SafetensorsFile arrays(file);
   const ArrayView view = arrays.at(name);
   if (view.dtype != "U8" || view.shape.size() != 4 || (view.shape[1] != 1 && view.shape[1] != 3))
-    throw Error(ExitCode::run_failed, fmt::format("{}: {}: found {} of {} axes, expected U8 of n × 3 × height × width", file.string(), name, view.dtype,
-                                                  view.shape.size()));
+    throw Error(ExitCode::run_failed, fmt::format("{}: {}: found {} of {} axes, expected U8 of n × 3 × height × width", file.string(), name,
+                                                  view.dtype, view.shape.size()));
   const int64_t channels = view.shape[1], height = view.shape[2], width = view.shape[3], plane = height * width;
   std::vector<Image8> images;
   for (int64_t n = 0; n < std::min(columns, view.shape[0]); ++n) {
@@ -50,21 +50,24 @@ std::vector<Image8> images_of(const fs::path& file, const char* name, int64_t co
 }
 
 std::vector<NamedStage> stages_at(SQLite::Database& database, const std::string& experiment, int64_t seed) {
-  SQLite::Statement row(database,
-                        "SELECT t.cell, x.slot, s.kind, s.key FROM v_trial t JOIN v_cell c ON c.experiment = t.experiment AND c.cell_hash = t.cell_hash "
-                        "JOIN trial_stage x ON x.trial = t.id JOIN stage s ON s.id = x.stage "
-                        "WHERE t.experiment = ? AND t.seed = ? AND t.current AND s.published IS NOT NULL ORDER BY c.baseline DESC, c.position, x.slot");
+  SQLite::Statement row(
+      database,
+      "SELECT t.cell, x.slot, s.kind, s.key FROM v_trial t JOIN v_cell c ON c.experiment = t.experiment AND c.cell_hash = t.cell_hash "
+      "JOIN trial_stage x ON x.trial = t.id JOIN stage s ON s.id = x.stage "
+      "WHERE t.experiment = ? AND t.seed = ? AND t.current AND s.published IS NOT NULL ORDER BY c.baseline DESC, c.position, x.slot");
   row.bind(1, experiment);
   row.bind(2, seed);
   std::vector<NamedStage> stages;
   while (row.executeStep())
-    stages.push_back({row.getColumn(0).getString(), row.getColumn(1).getString(), row.getColumn(2).getString(), row.getColumn(3).getString()});
+    stages.push_back(
+        {row.getColumn(0).getString(), row.getColumn(1).getString(), row.getColumn(2).getString(), row.getColumn(3).getString()});
   return stages;
 }
 
 int64_t first_seed(SQLite::Database& database, const std::string& experiment) {
-  SQLite::Statement row(database, "SELECT min(t.seed) FROM v_trial t JOIN trial_stage x ON x.trial = t.id JOIN stage s ON s.id = x.stage "
-                                  "WHERE t.experiment = ? AND t.current AND s.kind = 'samples' AND s.published IS NOT NULL");
+  SQLite::Statement row(database,
+                        "SELECT min(t.seed) FROM v_trial t JOIN trial_stage x ON x.trial = t.id JOIN stage s ON s.id = x.stage "
+                        "WHERE t.experiment = ? AND t.current AND s.kind = 'samples' AND s.published IS NOT NULL");
   row.bind(1, experiment);
   row.executeStep();
   if (row.isColumnNull(0)) throw Error(ExitCode::run_failed, fmt::format("grid: {} has no published samples yet", experiment));
@@ -161,9 +164,10 @@ PictureGrid draw_grid(SQLite::Database& database, const fs::path& results, const
     if (stage.kind == "samples") known.insert(stage.slot.substr(std::string(kSamplesSlot).size()));
   for (const auto& name : request.requests)
     if (!known.count(name))
-      throw Error(ExitCode::bad_config, fmt::format("grid: found request '{}', expected one of those with samples at seed {}: {}", name, grid.seed,
-                                                    fmt::join(known, ", ")));
-  const std::vector<std::string> wanted = request.requests.empty() ? std::vector<std::string>(known.begin(), known.end()) : request.requests;
+      throw Error(ExitCode::bad_config, fmt::format("grid: found request '{}', expected one of those with samples at seed {}: {}", name,
+                                                    grid.seed, fmt::join(known, ", ")));
+  const std::vector<std::string> wanted =
+      request.requests.empty() ? std::vector<std::string>(known.begin(), known.end()) : request.requests;
 
   GridRows rows(results, request.columns);
   const auto evaluated = of_slot(stages, "evaluation.tokenizer");

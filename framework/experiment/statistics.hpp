@@ -7,11 +7,11 @@
 namespace tessera {
 
 struct Estimate {
-  int64_t n = 0;                    // values that are numbers
-  int64_t n_nan = 0;                // those that are not
-  double mean = 0;                  // NaN where n = 0
-  std::optional<double> deviation;  // of the sample (n - 1); none below two values
-  std::optional<double> half_width; // of the 95 % t-interval of the mean; none below two values
+  int64_t n = 0;                     // values that are numbers
+  int64_t n_nan = 0;                 // those that are not
+  double mean = 0;                   // NaN where n = 0
+  std::optional<double> deviation;   // of the sample (n - 1); none below two values
+  std::optional<double> half_width;  // of the 95 % t-interval of the mean; none below two values
 };
 
 Estimate estimate(const std::vector<double>& values);

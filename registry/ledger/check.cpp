@@ -28,15 +28,17 @@ void check_database(SQLite::Database& database, Problems& problems) {
 
 // Every summary against a scan of its points.
 void check_summaries(SQLite::Database& database, Problems& problems) {
-  SQLite::Statement row(database,
-                        "SELECT s.key, m.name FROM summary y JOIN stage s ON s.id = y.stage JOIN metric m ON m.id = y.metric JOIN (SELECT stage, "
-                        "metric, count(*) AS n, count(*) - count(value) AS n_nan, min(value) AS min, max(value) AS max, max(step) AS steps "
-                        "FROM point GROUP BY stage, metric) p ON p.stage = y.stage AND p.metric = y.metric "
-                        "WHERE (y.n, y.n_nan, y.steps) <> (p.n, p.n_nan, p.steps) OR y.min IS NOT p.min OR y.max IS NOT p.max "
-                        "UNION ALL SELECT s.key, m.name FROM summary y JOIN stage s ON s.id = y.stage JOIN metric m ON m.id = y.metric "
-                        "WHERE NOT EXISTS (SELECT 1 FROM point p WHERE p.stage = y.stage AND p.metric = y.metric)");
+  SQLite::Statement row(
+      database,
+      "SELECT s.key, m.name FROM summary y JOIN stage s ON s.id = y.stage JOIN metric m ON m.id = y.metric JOIN (SELECT stage, "
+      "metric, count(*) AS n, count(*) - count(value) AS n_nan, min(value) AS min, max(value) AS max, max(step) AS steps "
+      "FROM point GROUP BY stage, metric) p ON p.stage = y.stage AND p.metric = y.metric "
+      "WHERE (y.n, y.n_nan, y.steps) <> (p.n, p.n_nan, p.steps) OR y.min IS NOT p.min OR y.max IS NOT p.max "
+      "UNION ALL SELECT s.key, m.name FROM summary y JOIN stage s ON s.id = y.stage JOIN metric m ON m.id = y.metric "
+      "WHERE NOT EXISTS (SELECT 1 FROM point p WHERE p.stage = y.stage AND p.metric = y.metric)");
   while (row.executeStep())
-    problems.push_back(fmt::format("stage {}: the summary of {} differs from its points", row.getColumn(0).getString(), row.getColumn(1).getString()));
+    problems.push_back(
+        fmt::format("stage {}: the summary of {} differs from its points", row.getColumn(0).getString(), row.getColumn(1).getString()));
 }
 
 void check_journals(SQLite::Database& database, const fs::path& results, Problems& problems) {

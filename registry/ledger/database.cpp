@@ -86,16 +86,14 @@ void throw_ledger_error(const fs::path& file, const SQLite::Exception& error) {
       throw Error(ExitCode::ledger, fmt::format("{}: the database is damaged ({}). The journals hold everything: run `tessera db rebuild`",
                                                 name, error.what()));
     case SQLITE_FULL:
-      throw Error(ExitCode::ledger, fmt::format("{}: the disk is full. Nothing is lost: the journals are recorded when there is room", name));
+      throw Error(ExitCode::ledger,
+                  fmt::format("{}: the disk is full. Nothing is lost: the journals are recorded when there is room", name));
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
-    case SQLITE_PERM:
-      throw Error(ExitCode::ledger, fmt::format("{}: cannot be opened or written ({})", name, error.what()));
+    case SQLITE_PERM: throw Error(ExitCode::ledger, fmt::format("{}: cannot be opened or written ({})", name, error.what()));
     case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      throw Error(ExitCode::ledger, fmt::format("{}: another program keeps it locked ({})", name, error.what()));
-    default:
-      throw Error(ExitCode::ledger, fmt::format("{}: {}", name, error.what()));
+    case SQLITE_LOCKED: throw Error(ExitCode::ledger, fmt::format("{}: another program keeps it locked ({})", name, error.what()));
+    default: throw Error(ExitCode::ledger, fmt::format("{}: {}", name, error.what()));
   }
 }
 

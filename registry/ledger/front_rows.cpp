@@ -26,9 +26,10 @@ int64_t integer_member(const Json& line, const char* name) {
 }
 
 int64_t FrontRows::stage(const std::string& key, const Json& kind, const Json& parts) {
-  statements_.run("INSERT INTO stage (key, kind, parts) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
-                  "kind = coalesce(kind, excluded.kind), parts = coalesce(parts, excluded.parts) WHERE kind IS NULL OR parts IS NULL",
-                  key, kind, parts.is_null() ? parts : Json(to_line(parts)));
+  statements_.run(
+      "INSERT INTO stage (key, kind, parts) VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
+      "kind = coalesce(kind, excluded.kind), parts = coalesce(parts, excluded.parts) WHERE kind IS NULL OR parts IS NULL",
+      key, kind, parts.is_null() ? parts : Json(to_line(parts)));
   return *statements_.number("SELECT id FROM stage WHERE key = ?", key);
 }
 
@@ -95,8 +96,8 @@ void FrontRows::experiment(int64_t front, const Json& line) {
   statements_.run("INSERT OR IGNORE INTO experiment (name) VALUES (?)", name);
   if (line.value("adds", Json()) == true) return;
   if (supersedes(front, statements_.number("SELECT front FROM experiment WHERE name = ?", name)))
-    statements_.run("UPDATE experiment SET question = ?, source = ?, baseline = ?, front = ? WHERE name = ?", line.value("question", Json()),
-                    line.value("source", Json()), line.value("baseline", Json()), front, name);
+    statements_.run("UPDATE experiment SET question = ?, source = ?, baseline = ?, front = ? WHERE name = ?",
+                    line.value("question", Json()), line.value("source", Json()), line.value("baseline", Json()), front, name);
 }
 
 void FrontRows::cell(int64_t front, const Json& line) {
@@ -109,9 +110,10 @@ void FrontRows::cell(int64_t front, const Json& line) {
   if (!experiment) throw Error(ExitCode::ledger, "its experiment was not declared");
   if (!supersedes(front, statements_.number("SELECT front FROM cell WHERE experiment = ? AND hash = ?", *experiment, hash))) return;
 
-  statements_.run("INSERT INTO cell (experiment, hash, label, position, front) VALUES (?, ?, ?, ?, ?) ON CONFLICT (experiment, hash) "
-                  "DO UPDATE SET label = excluded.label, position = excluded.position, front = excluded.front",
-                  *experiment, hash, label, integer_member(line, "q"), front);
+  statements_.run(
+      "INSERT INTO cell (experiment, hash, label, position, front) VALUES (?, ?, ?, ?, ?) ON CONFLICT (experiment, hash) "
+      "DO UPDATE SET label = excluded.label, position = excluded.position, front = excluded.front",
+      *experiment, hash, label, integer_member(line, "q"), front);
   const auto id = statements_.number("SELECT id FROM cell WHERE experiment = ? AND hash = ?", *experiment, hash);
   statements_.run("DELETE FROM cell_axis WHERE cell = ?", id);
   statements_.run("DELETE FROM option WHERE cell = ?", id);
@@ -128,18 +130,19 @@ void FrontRows::trial(int64_t front, const Json& line) {
   for (const auto& key : stages)
     if (!key.is_string()) throw Error(ExitCode::ledger, "\"stages\" is no object of keys");
   const auto experiment = experiment_id(text_member(line, "experiment"));
-  const auto cell = experiment ? statements_.number("SELECT id FROM cell WHERE experiment = ? AND hash = ?", *experiment,
-                                                    text_member(line, "cell"))
-                               : std::nullopt;
+  const auto cell =
+      experiment ? statements_.number("SELECT id FROM cell WHERE experiment = ? AND hash = ?", *experiment, text_member(line, "cell"))
+                 : std::nullopt;
   if (!cell) throw Error(ExitCode::ledger, "its cell was not declared");
   if (!supersedes(front, statements_.number("SELECT front FROM trial WHERE cell = ? AND seed = ?", *cell, seed))) return;
 
-  statements_.run("INSERT INTO trial (cell, seed, front) VALUES (?, ?, ?) ON CONFLICT (cell, seed) DO UPDATE SET front = excluded.front", *cell,
-                  seed, front);
+  statements_.run("INSERT INTO trial (cell, seed, front) VALUES (?, ?, ?) ON CONFLICT (cell, seed) DO UPDATE SET front = excluded.front",
+                  *cell, seed, front);
   const auto id = statements_.number("SELECT id FROM trial WHERE cell = ? AND seed = ?", *cell, seed);
   statements_.run("DELETE FROM trial_stage WHERE trial = ?", id);
   for (auto item = stages.begin(); item != stages.end(); ++item)
-    statements_.run("INSERT INTO trial_stage (trial, slot, stage) VALUES (?, ?, ?)", id, item.key(), stage(item.value().get<std::string>()));
+    statements_.run("INSERT INTO trial_stage (trial, slot, stage) VALUES (?, ?, ?)", id, item.key(),
+                    stage(item.value().get<std::string>()));
 }
 
 }  // namespace tessera

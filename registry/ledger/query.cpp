@@ -17,16 +17,13 @@ int authorize(void*, int action, const char* first, const char* second, const ch
   switch (action) {
     case SQLITE_SELECT:
     case SQLITE_READ:
-    case SQLITE_RECURSIVE:
-      return SQLITE_OK;
-    case SQLITE_FUNCTION:
-      return second && std::string_view(second) == "load_extension" ? SQLITE_DENY : SQLITE_OK;
+    case SQLITE_RECURSIVE: return SQLITE_OK;
+    case SQLITE_FUNCTION: return second && std::string_view(second) == "load_extension" ? SQLITE_DENY : SQLITE_OK;
     case SQLITE_PRAGMA:  // those that describe the schema
       for (const char* allowed : {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "foreign_key_list"})
         if (first && std::string_view(first) == allowed) return SQLITE_OK;
       return SQLITE_DENY;
-    default:
-      return SQLITE_DENY;
+    default: return SQLITE_DENY;
   }
 }
 
@@ -74,7 +71,8 @@ std::unique_ptr<sqlite3_stmt, Finalize> prepare(sqlite3* handle, const std::stri
 
 void bind_arguments(sqlite3_stmt* statement, const std::vector<std::string>& arguments) {
   const int expected = sqlite3_bind_parameter_count(statement);
-  if (static_cast<int>(arguments.size()) > expected) refuse(fmt::format("found {} arguments, expected at most {}", arguments.size(), expected));
+  if (static_cast<int>(arguments.size()) > expected)
+    refuse(fmt::format("found {} arguments, expected at most {}", arguments.size(), expected));
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& text = arguments[i];
     const char *begin = text.data(), *end = begin + text.size();
@@ -92,10 +90,8 @@ void bind_arguments(sqlite3_stmt* statement, const std::vector<std::string>& arg
 
 Value column(sqlite3_stmt* row, int i) {
   switch (sqlite3_column_type(row, i)) {
-    case SQLITE_INTEGER:
-      return static_cast<int64_t>(sqlite3_column_int64(row, i));
-    case SQLITE_FLOAT:
-      return sqlite3_column_double(row, i);
+    case SQLITE_INTEGER: return static_cast<int64_t>(sqlite3_column_int64(row, i));
+    case SQLITE_FLOAT: return sqlite3_column_double(row, i);
     case SQLITE_TEXT: {
       const char* text = reinterpret_cast<const char*>(sqlite3_column_text(row, i));
       return std::string(text, static_cast<size_t>(sqlite3_column_bytes(row, i)));
@@ -104,8 +100,7 @@ Value column(sqlite3_stmt* row, int i) {
       const char* bytes = static_cast<const char*>(sqlite3_column_blob(row, i));
       return BlobValue{std::string(bytes, static_cast<size_t>(sqlite3_column_bytes(row, i)))};
     }
-    default:
-      return std::monostate();
+    default: return std::monostate();
   }
 }
 

@@ -146,8 +146,8 @@ std::vector<LiveJournal> pass(SQLite::Database& database, const fs::path& result
 bool on_network_file_system(const fs::path& path) {
   struct statfs about {};
   if (::statfs(path.c_str(), &about) != 0) return false;
-  static const std::set<uint32_t> network = {0x6969 /* NFS */, 0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */, 0x0bd00bd0 /* Lustre */,
-                                             0x00c36400 /* Ceph */, 0x47504653 /* GPFS */, 0x01021997 /* 9P */, 0x65735546 /* FUSE */};
+  static const std::set<uint32_t> network = {0x6969 /* NFS */,      0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */, 0x0bd00bd0 /* Lustre */,
+                                             0x00c36400 /* Ceph */, 0x47504653 /* GPFS */, 0x01021997 /* 9P */,   0x65735546 /* FUSE */};
   return network.count(static_cast<uint32_t>(about.f_type)) != 0;
 }
 

@@ -21,7 +21,7 @@ struct RecordReport {
   int64_t journals = 0, lines = 0, points = 0;  // taken in by this pass
   bool recorded = true;                         // false: `skipped` says why
   std::string skipped;
-  std::vector<std::string> problems;            // journals that could not be read, a sentence each; the others were
+  std::vector<std::string> problems;  // journals that could not be read, a sentence each; the others were
 };
 
 // Waits for another recorder up to `patience`. A results folder that cannot be written is no error (`recorded` is false).

@@ -30,20 +30,22 @@ Recorder::Recorder(SQLite::Database& database, fs::path results)
 std::optional<Recorder::Source> Recorder::known(const std::string& path) {
   auto& row = statements_.bound(
       "SELECT j.id, j.offset, j.lines, j.ended, j.what = 'run', f.id, r.id, r.stage, r.n, r.from_step, s.kind, s.key FROM journal j "
-      "LEFT JOIN front f ON f.journal = j.id LEFT JOIN run r ON r.journal = j.id LEFT JOIN stage s ON s.id = r.stage WHERE j.path = ?", path);
+      "LEFT JOIN front f ON f.journal = j.id LEFT JOIN run r ON r.journal = j.id LEFT JOIN stage s ON s.id = r.stage WHERE j.path = ?",
+      path);
   std::optional<Source> source;
   if (row.executeStep()) {
     const auto integer = [&](int i) { return row.getColumn(i).getInt64(); };
     source.emplace();
     source->journal = integer(0), source->offset = integer(1), source->lines = integer(2);
     source->ended = integer(3) != 0, source->is_run = integer(4) != 0;
-    source->front = integer(5), source->run = integer(6), source->stage = integer(7), source->n = integer(8), source->from_step = integer(9);
+    source->front = integer(5), source->run = integer(6), source->stage = integer(7), source->n = integer(8),
+    source->from_step = integer(9);
     source->kind = row.getColumn(10).getString(), source->key = row.getColumn(11).getString();
   }
   row.reset();
   if (!source) return source;
-  auto& metric = statements_.bound("SELECT x.name, m.id, m.axis = 'sample' FROM journal_metric x JOIN metric m ON m.id = x.metric WHERE x.journal = ?",
-                                   source->journal);
+  auto& metric = statements_.bound(
+      "SELECT x.name, m.id, m.axis = 'sample' FROM journal_metric x JOIN metric m ON m.id = x.metric WHERE x.journal = ?", source->journal);
   while (metric.executeStep())
     source->metrics[metric.getColumn(0).getString()] = {metric.getColumn(1).getInt64(), metric.getColumn(2).getInt() != 0};
   metric.reset();
@@ -56,8 +58,8 @@ Recorder::Taken Recorder::take(const std::string& path, int64_t limit) {
   const int64_t start = source ? source->offset : 0;
   const auto size = static_cast<int64_t>(fs::file_size(results_ / path));
   if (size < start)
-    throw Error(ExitCode::ledger, fmt::format("{}: found {} bytes, expected at least the {} that are recorded: run `tessera db rebuild`", path,
-                                              size, start));
+    throw Error(ExitCode::ledger,
+                fmt::format("{}: found {} bytes, expected at least the {} that are recorded: run `tessera db rebuild`", path, size, start));
   JournalReader reader(results_ / path, start);
   const auto finish = [&] {
     if (!source) return;
@@ -106,7 +108,8 @@ void Recorder::flush() {
 
 void Recorder::store_offset(const Source& source) {
   TESSERA_FAULT_POINT("record.before_offset");
-  statements_.run("UPDATE journal SET offset = ?, lines = ?, ended = ? WHERE id = ?", source.offset, source.lines, source.ended, source.journal);
+  statements_.run("UPDATE journal SET offset = ?, lines = ?, ended = ? WHERE id = ?", source.offset, source.lines, source.ended,
+                  source.journal);
   TESSERA_FAULT_POINT("record.after_offset");
 }
 
@@ -114,7 +117,8 @@ void Recorder::mark_killed(const std::string& path) {
   auto source = known(path);
   if (!source || source->ended) return;
   statements_.run(source->is_run ? "UPDATE run SET state = 'killed' WHERE journal = ? AND state = 'running'"
-                                 : "UPDATE front SET state = 'killed' WHERE journal = ? AND state = 'running'", source->journal);
+                                 : "UPDATE front SET state = 'killed' WHERE journal = ? AND state = 'running'",
+                  source->journal);
 }
 
 Recorder::Source Recorder::begin(const std::string& path, const Json& line) {
@@ -124,7 +128,8 @@ Recorder::Source Recorder::begin(const std::string& path, const Json& line) {
   statements_.run("SAVEPOINT first_line");
   try {
     const std::string uuid = text_member(line, "uuid"), what = text_member(line, "what");
-    if (what != "run" && what != "front") throw Error(ExitCode::ledger, fmt::format("found a journal of a '{}', expected a run or a front", what));
+    if (what != "run" && what != "front")
+      throw Error(ExitCode::ledger, fmt::format("found a journal of a '{}', expected a run or a front", what));
     source.is_run = what == "run";
     if (source.is_run)
       for (const char* name : {"n", "from_step"}) integer_member(line, name);
@@ -168,12 +173,14 @@ void Recorder::begin_run(Source& source, const Json& line) {
   for (auto item = plugins.begin(); item != plugins.end(); ++item) {
     const Json& plugin = item.value();
     const std::string name = text_member(plugin, "id"), hash = text_member(plugin, "sha256");
-    statements_.run("INSERT INTO plugin (sha256, kind, name, revision, version, manifest) VALUES (?, ?, ?, ?, ?, ?) "
-                    "ON CONFLICT (sha256, kind, name) DO UPDATE SET revision = coalesce(revision, excluded.revision), "
-                    "version = coalesce(version, excluded.version), manifest = coalesce(manifest, excluded.manifest)",
-                    hash, item.key(), name, plugin.value("revision", Json()), plugin.value("version", Json()), plugin.value("manifest", Json()));
-    statements_.run("INSERT INTO stage_plugin (stage, run, slot, plugin) SELECT ?, ?, ?, id FROM plugin WHERE sha256 = ? AND kind = ? AND name = ?",
-                    source.stage, source.n, item.key(), hash, item.key(), name);
+    statements_.run(
+        "INSERT INTO plugin (sha256, kind, name, revision, version, manifest) VALUES (?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (sha256, kind, name) DO UPDATE SET revision = coalesce(revision, excluded.revision), "
+        "version = coalesce(version, excluded.version), manifest = coalesce(manifest, excluded.manifest)",
+        hash, item.key(), name, plugin.value("revision", Json()), plugin.value("version", Json()), plugin.value("manifest", Json()));
+    statements_.run(
+        "INSERT INTO stage_plugin (stage, run, slot, plugin) SELECT ?, ?, ?, id FROM plugin WHERE sha256 = ? AND kind = ? AND name = ?",
+        source.stage, source.n, item.key(), hash, item.key(), name);
   }
 
   // Invariant 3: the steps this run owns are taken from lower runs; it has written none yet itself.
@@ -251,12 +258,13 @@ void Recorder::run_line(Source& source, const std::string& type, const Json& lin
 void Recorder::declare_metric(Source& source, const Json& line) {
   const std::string name = text_member(line, "name");
   const int64_t revision = line.value("revision", int64_t{0});
-  statements_.run("INSERT INTO metric (kind, name, revision, axis, goal, unit, timing, definition) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
-                  "ON CONFLICT (kind, name, revision) DO UPDATE SET axis = excluded.axis, goal = excluded.goal, unit = excluded.unit, "
-                  "timing = excluded.timing, definition = excluded.definition WHERE (excluded.axis, excluded.goal, excluded.unit, "
-                  "excluded.timing, excluded.definition) > (axis, goal, unit, timing, definition)",
-                  source.kind, name, revision, line.value("axis", "step"), line.value("goal", "none"), line.value("unit", ""),
-                  line.value("timing", false), line.value("definition", ""));
+  statements_.run(
+      "INSERT INTO metric (kind, name, revision, axis, goal, unit, timing, definition) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+      "ON CONFLICT (kind, name, revision) DO UPDATE SET axis = excluded.axis, goal = excluded.goal, unit = excluded.unit, "
+      "timing = excluded.timing, definition = excluded.definition WHERE (excluded.axis, excluded.goal, excluded.unit, "
+      "excluded.timing, excluded.definition) > (axis, goal, unit, timing, definition)",
+      source.kind, name, revision, line.value("axis", "step"), line.value("goal", "none"), line.value("unit", ""),
+      line.value("timing", false), line.value("definition", ""));
   const auto id = statements_.number("SELECT id FROM metric WHERE kind = ? AND name = ? AND revision = ?", source.kind, name, revision);
   statements_.run("INSERT OR REPLACE INTO journal_metric (journal, name, metric) VALUES (?, ?, ?)", source.journal, name, id);
   source.metrics[name] = {*id, line.value("axis", "step") == "sample"};
@@ -283,7 +291,8 @@ void Recorder::step(Source& source, const Json& line) {
 
 void Recorder::scores(Source& source, const Json& line) {
   const Json &indices = member(line, "i"), &values = member(line, "v");
-  if (indices.size() != values.size()) throw Error(ExitCode::ledger, fmt::format("{} indices and {} values", indices.size(), values.size()));
+  if (indices.size() != values.size())
+    throw Error(ExitCode::ledger, fmt::format("{} indices and {} values", indices.size(), values.size()));
   const auto [metric, of_samples] = metric_of(source, text_member(line, "m"), "sample");
   for (size_t i = 0; i < indices.size(); ++i) {
     const auto index = indices[i].get<int64_t>();
@@ -297,10 +306,11 @@ void Recorder::sample(Source& source, const Json& line) {
   if (!window(source).samples) return;
   const Json logp = line.value("logp", Json());
   const std::string png = base64_decode(line.value("png", ""));
-  statements_.run("INSERT OR REPLACE INTO sample (stage, idx, noise_seed, label, ids, commit_step, logprob, png) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                  source.stage, integer_member(line, "i"), line.value("noise_seed", Json()), line.value("label", Json()),
-                  line.value("ids", Json()), line.value("commit", Json()),
-                  logp.is_null() ? std::optional<double>() : decode_number(logp), png.empty() ? std::optional<Blob>() : Blob{png});
+  statements_.run(
+      "INSERT OR REPLACE INTO sample (stage, idx, noise_seed, label, ids, commit_step, logprob, png) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      source.stage, integer_member(line, "i"), line.value("noise_seed", Json()), line.value("label", Json()), line.value("ids", Json()),
+      line.value("commit", Json()), logp.is_null() ? std::optional<double>() : decode_number(logp),
+      png.empty() ? std::optional<Blob>() : Blob{png});
 }
 
 // "outputs" and "inputs" of a publish line or of a stage.json.

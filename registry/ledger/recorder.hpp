@@ -44,10 +44,10 @@ class Recorder {
   struct Source {
     int64_t journal = 0, offset = 0, lines = 0;
     bool ended = false, is_run = false;
-    int64_t front = 0;                                    // of a front
-    int64_t run = 0, stage = 0, n = 0, from_step = 0;     // of a run
+    int64_t front = 0;                                 // of a front
+    int64_t run = 0, stage = 0, n = 0, from_step = 0;  // of a run
     std::string kind, key;
-    bool asks_stage_json = false;  // a publish or end line came
+    bool asks_stage_json = false;                             // a publish or end line came
     std::map<std::string, std::pair<int64_t, bool>> metrics;  // name → id, of the sample axis
   };
   // Steps that the run owns: after < step <= up_to; samples while no higher run exists.

@@ -77,7 +77,8 @@ void SeriesWriter::write(const Series& series, std::vector<std::pair<int64_t, do
   Summary summary;
   const bool exists = load(series, summary);
   const bool appends = !exists || points.front().first > summary.steps;
-  auto& insert = statements_.bound("INSERT OR REPLACE INTO point (stage, metric, step, value) VALUES (?, ?, ?, ?)", series.first, series.second);
+  auto& insert =
+      statements_.bound("INSERT OR REPLACE INTO point (stage, metric, step, value) VALUES (?, ?, ?, ?)", series.first, series.second);
   for (const auto& point : points) {
     insert.bind(3, point.first);
     bind_value(insert, 4, point.second);
@@ -96,7 +97,8 @@ void SeriesWriter::flush() {
 
 void SeriesWriter::take_away(int64_t stage, int64_t after, int64_t up_to, bool sample_axis) {
   std::vector<std::pair<int64_t, bool>> metrics;  // id, is of the sample axis
-  auto& row = statements_.bound("SELECT y.metric, m.axis = 'sample' FROM summary y JOIN metric m ON m.id = y.metric WHERE y.stage = ?", stage);
+  auto& row =
+      statements_.bound("SELECT y.metric, m.axis = 'sample' FROM summary y JOIN metric m ON m.id = y.metric WHERE y.stage = ?", stage);
   while (row.executeStep()) metrics.emplace_back(row.getColumn(0).getInt64(), row.getColumn(1).getInt() != 0);
   row.reset();
   for (const auto& [metric, of_samples] : metrics) {

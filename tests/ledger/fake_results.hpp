@@ -34,13 +34,24 @@ class FakeJournal {
   }
   void raw(const std::string& text) const { std::ofstream(results_ / path_, std::ios::app) << text; }
   void metric(const std::string& name, const std::string& axis = "step", bool timing = false, int revision = 1) {
-    write({{"t", "metric"}, {"name", name}, {"axis", axis}, {"goal", "min"}, {"unit", timing ? "s" : ""}, {"timing", timing},
-           {"definition", "of a test"}, {"revision", revision}});
+    write({{"t", "metric"},
+           {"name", name},
+           {"axis", axis},
+           {"goal", "min"},
+           {"unit", timing ? "s" : ""},
+           {"timing", timing},
+           {"definition", "of a test"},
+           {"revision", revision}});
   }
   void step(int64_t s, const Json& values) { write({{"t", "step"}, {"s", s}, {"v", values}}); }
   void end(const std::string& state = "done") {
-    write({{"t", "end"}, {"state", state}, {"error", state == "failed" ? "it broke" : ""}, {"exit", state == "done" ? 0 : 1}, {"time", 2000.5},
-           {"seconds", 10.25}, {"cpu_seconds", 20.5}});
+    write({{"t", "end"},
+           {"state", state},
+           {"error", state == "failed" ? "it broke" : ""},
+           {"exit", state == "done" ? 0 : 1},
+           {"time", 2000.5},
+           {"seconds", 10.25},
+           {"cpu_seconds", 20.5}});
   }
   const std::string& path() const { return path_; }
 
@@ -66,13 +77,22 @@ class FakeResults {
 
   FakeJournal run(const std::string& kind, const std::string& key, int n, int64_t from_step, const Json& inputs = Json::object()) {
     return FakeJournal(folder_, fmt::format("stages/{}-{}/runs/{}/journal.jsonl", kind, key, n), fmt::format("run-{}-{}", key, n),
-                       {{"what", "run"}, {"stage", key}, {"kind", kind}, {"n", n}, {"from_step", from_step}, {"parts", {{"key", key}}},
-                        {"inputs", inputs}, {"seed", 7}, {"time", 1000.0 + n}, {"env", {{"host", "elsewhere"}}},
+                       {{"what", "run"},
+                        {"stage", key},
+                        {"kind", kind},
+                        {"n", n},
+                        {"from_step", from_step},
+                        {"parts", {{"key", key}}},
+                        {"inputs", inputs},
+                        {"seed", 7},
+                        {"time", 1000.0 + n},
+                        {"env", {{"host", "elsewhere"}}},
                         {"plugins", {{"prior", {{"id", "gpt"}, {"file", "gpt.so"}, {"sha256", "ab12"}, {"revision", 3}}}}}});
   }
   FakeJournal front(const std::string& uuid, double time) {
-    return FakeJournal(folder_, "fronts/" + uuid + ".jsonl", uuid,
-                       {{"what", "front"}, {"argv", {"tessera", "run", "q.toml"}}, {"time", time}, {"env", {{"host", "elsewhere"}, {"pid", 1}}}});
+    return FakeJournal(
+        folder_, "fronts/" + uuid + ".jsonl", uuid,
+        {{"what", "front"}, {"argv", {"tessera", "run", "q.toml"}}, {"time", time}, {"env", {{"host", "elsewhere"}, {"pid", 1}}}});
   }
   // The publish line, then stage.json with its output file.
   void publish(FakeJournal& journal, const std::string& kind, const std::string& key, int n, const std::string& content = "weights",
@@ -81,19 +101,35 @@ class FakeResults {
     journal.write({{"t", "publish"}, {"outputs", outputs}, {"inputs", inputs}});
     link(kind, key, n, outputs, content, inputs);
   }
-  void link(const std::string& kind, const std::string& key, int n, const Json& outputs, const std::string& content, const Json& inputs = Json::object()) {
+  void link(const std::string& kind, const std::string& key, int n, const Json& outputs, const std::string& content,
+            const Json& inputs = Json::object()) {
     const auto stage = folder_ / "stages" / (kind + "-" + key);
     std::filesystem::create_directories(stage / "runs" / std::to_string(n) / "out");
     std::ofstream(stage / "runs" / std::to_string(n) / "out" / "out.safetensors") << content;
-    std::ofstream(stage / "stage.json") << Json{{"format", 1}, {"kind", kind}, {"key", key}, {"run", n}, {"parts", {{"key", key}}},
-                                                {"inputs", inputs}, {"outputs", outputs}, {"plugins", Json::object()}};
+    std::ofstream(stage / "stage.json") << Json{{"format", 1},
+                                                {"kind", kind},
+                                                {"key", key},
+                                                {"run", n},
+                                                {"parts", {{"key", key}}},
+                                                {"inputs", inputs},
+                                                {"outputs", outputs},
+                                                {"plugins", Json::object()}};
   }
-  static void declare(FakeJournal& front, const std::string& experiment, const std::vector<std::string>& cells, const std::string& origin = "q.toml:3:1") {
+  static void declare(FakeJournal& front, const std::string& experiment, const std::vector<std::string>& cells,
+                      const std::string& origin = "q.toml:3:1") {
     front.write({{"t", "experiment"}, {"name", experiment}, {"question", "Does it work?"}, {"source", "q.toml"}, {"baseline", cells[0]}});
     for (const auto& cell : cells)
-      front.write({{"t", "cell"}, {"experiment", experiment}, {"hash", "h-" + cell}, {"label", cell}, {"axes", {{"arm", cell}}},
-                   {"options", {{"prior.width", 128, origin}, {"prior.plugin", "gpt", "default"}, {"prior.dropout", 0.1, "cli"},
-                                {"prior.flag", true, "default"}, {"prior.list", {1, 2}, "default"}}}});
+      front.write({{"t", "cell"},
+                   {"experiment", experiment},
+                   {"hash", "h-" + cell},
+                   {"label", cell},
+                   {"axes", {{"arm", cell}}},
+                   {"options",
+                    {{"prior.width", 128, origin},
+                     {"prior.plugin", "gpt", "default"},
+                     {"prior.dropout", 0.1, "cli"},
+                     {"prior.flag", true, "default"},
+                     {"prior.list", {1, 2}, "default"}}}});
   }
   static void trial(FakeJournal& front, const std::string& experiment, const std::string& cell, int seed, const Json& stages) {
     front.write({{"t", "trial"}, {"experiment", experiment}, {"cell", "h-" + cell}, {"seed", seed}, {"stages", stages}});
@@ -112,11 +148,14 @@ inline void write_experiment(FakeResults& results) {
   old_front.end();
   auto front = results.front("front-new", 950);
   FakeResults::declare(front, "quick", {"causal", "masked"});
-  for (const char* key : {"t0"}) front.write({{"t", "stage"}, {"key", key}, {"kind", "tokenizer"}, {"parts", {{"key", key}}}, {"inputs", {{"data", "d0"}}}});
+  for (const char* key : {"t0"})
+    front.write({{"t", "stage"}, {"key", key}, {"kind", "tokenizer"}, {"parts", {{"key", key}}}, {"inputs", {{"data", "d0"}}}});
   for (int seed : {0, 1})
     for (const std::string cell : {"causal", "masked"})
       FakeResults::trial(front, "quick", cell, seed,
-                         {{"tokenizer", "t0"}, {"prior", fmt::format("p-{}-{}", cell, seed)}, {"samples.free", fmt::format("s-{}-{}", cell, seed)},
+                         {{"tokenizer", "t0"},
+                          {"prior", fmt::format("p-{}-{}", cell, seed)},
+                          {"samples.free", fmt::format("s-{}-{}", cell, seed)},
                           {"evaluation.samples.free", fmt::format("e-{}-{}", cell, seed)}});
   front.write({{"t", "tag"}, {"target", "quick/causal/0"}, {"text", "keep"}, {"time", 960}});
   front.write({{"t", "mystery"}, {"x", 1}});
@@ -140,12 +179,19 @@ inline void write_experiment(FakeResults& results) {
       auto second = results.run("prior", prior, 2, 20, {{"tokenizer", "t0"}});
       second.metric("loss");
       for (int s = 21; s <= 23; ++s) second.step(s, {{"loss", s == 22 ? Json("inf") : Json(index + 0.2 * s)}});
-      results.publish(second, "prior", prior, 2, "weights-" + prior, {{"tokenizer", {{"key", "t0"}, {"outputs", {{"out.safetensors", "sha-of-weights"}}}}}});
+      results.publish(second, "prior", prior, 2, "weights-" + prior,
+                      {{"tokenizer", {{"key", "t0"}, {"outputs", {{"out.safetensors", "sha-of-weights"}}}}}});
       second.end();
 
       auto sampled = results.run("samples", samples, 1, 0, {{"prior", prior}});
       for (int i = 0; i < 5; ++i)
-        sampled.write({{"t", "sample"}, {"i", i}, {"noise_seed", 11}, {"label", -1}, {"ids", {i, 2, 3}}, {"commit", {0, 1, 2}}, {"logp", -12.5 - i},
+        sampled.write({{"t", "sample"},
+                       {"i", i},
+                       {"noise_seed", 11},
+                       {"label", -1},
+                       {"ids", {i, 2, 3}},
+                       {"commit", {0, 1, 2}},
+                       {"logp", -12.5 - i},
                        {"png", base64_encode("png bytes")}});
       results.publish(sampled, "samples", samples, 1, "samples-" + samples);
       sampled.end();

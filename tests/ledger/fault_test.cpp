@@ -24,16 +24,17 @@ std::vector<std::string> recorder_faults() {
 // True where the program was killed there.
 bool killed_at(const std::string& fault, int nth, const std::string& verb, const FakeResults& results) {
   // exec: the shell must not turn the signal into an exit code.
-  const int status = shell("TESSERA_FAULT=" + fault + ":" + std::to_string(nth) + " exec " + kTool + verb + " " + results.folder().string()).second;
+  const int status =
+      shell("TESSERA_FAULT=" + fault + ":" + std::to_string(nth) + " exec " + kTool + verb + " " + results.folder().string()).second;
   return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
 TEST(Faults, EveryPointOfTheRecorderIsNamed) {
   EXPECT_EQ(recorder_faults(),
-            (std::vector<std::string>{"rebuild.before_swap", "rebuild.removed_old", "rebuild.swapped", "record.after_commit", "record.after_flush",
-                                      "record.after_line", "record.after_offset", "record.after_rewind", "record.before_begin",
-                                      "record.before_commit", "record.before_flush", "record.before_offset", "record.before_rest",
-                                      "record.before_rewind", "record.before_unmark", "record.locked"}));
+            (std::vector<std::string>{"rebuild.before_swap", "rebuild.removed_old", "rebuild.swapped", "record.after_commit",
+                                      "record.after_flush", "record.after_line", "record.after_offset", "record.after_rewind",
+                                      "record.before_begin", "record.before_commit", "record.before_flush", "record.before_offset",
+                                      "record.before_rest", "record.before_rewind", "record.before_unmark", "record.locked"}));
 }
 
 // The first pass builds the ledger, the second one takes in what came later, through WAL.

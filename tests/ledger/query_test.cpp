@@ -38,8 +38,9 @@ FakeResults* Query::results_ = nullptr;
 
 TEST_F(Query, RefusesWhatDoesMoreThanRead) {
   const std::string writes = "query: the ledger is read-only: found a statement that does more than read, expected a SELECT";
-  for (const char* sql : {"DELETE FROM point", "UPDATE stage SET key = 'x'", "DROP TABLE point", "ATTACH '/tmp/x.db' AS x", "CREATE TEMP TABLE t (a)",
-                          "PRAGMA journal_mode = WAL", "VACUUM INTO '/tmp/x.db'", "SELECT load_extension('/tmp/x.so')", "BEGIN IMMEDIATE"})
+  for (const char* sql :
+       {"DELETE FROM point", "UPDATE stage SET key = 'x'", "DROP TABLE point", "ATTACH '/tmp/x.db' AS x", "CREATE TEMP TABLE t (a)",
+        "PRAGMA journal_mode = WAL", "VACUUM INTO '/tmp/x.db'", "SELECT load_extension('/tmp/x.so')", "BEGIN IMMEDIATE"})
     EXPECT_EQ(refusal(sql), writes) << sql;
   EXPECT_EQ(refusal("SELECT 1; SELECT 2"), "query: found more than one statement, expected one");
   EXPECT_EQ(refusal("  -- nothing"), "query: found no statement, expected a SELECT");
@@ -51,7 +52,8 @@ TEST_F(Query, RefusesWhatDoesMoreThanRead) {
 }
 
 TEST_F(Query, BindsArguments) {
-  EXPECT_EQ(std::get<std::string>(ask("SELECT typeof(?1) || typeof(?2) || typeof(?3)", {"7", "0.5", "quick"}).rows[0][0]), "integerrealtext");
+  EXPECT_EQ(std::get<std::string>(ask("SELECT typeof(?1) || typeof(?2) || typeof(?3)", {"7", "0.5", "quick"}).rows[0][0]),
+            "integerrealtext");
   EXPECT_EQ(std::get<int64_t>(ask("SELECT count(*) FROM v_score WHERE experiment = ?", {"quick"}).rows[0][0]) > 0, true);
 }
 
@@ -61,7 +63,8 @@ TEST_F(Query, EveryNamedQueryRuns) {
       if (arguments.size() > (*named.parameters ? 1u : 0u)) continue;
       EXPECT_FALSE(ask(named.sql, arguments).columns.empty()) << named.name;
     }
-  EXPECT_EQ(ask(named_query("best").sql, {"quick"}).rows.size(), 5u);  // loss and rate of the tokenizer, loss of the prior, frechet, nearest
+  EXPECT_EQ(ask(named_query("best").sql, {"quick"}).rows.size(),
+            5u);  // loss and rate of the tokenizer, loss of the prior, frechet, nearest
   EXPECT_EQ(ask(named_query("nan").sql).rows.size(), 8u);
   try {
     named_query("bset");
@@ -80,7 +83,9 @@ TEST_F(Query, ViewsHaveTheirDocumentedColumns) {
 }
 
 TEST_F(Query, ScoresAreLastStepOrMeanOverSamples) {
-  const auto rows = ask("SELECT metric, value, n, n_nan FROM v_score WHERE cell = 'causal' AND seed = 0 AND slot LIKE 'evaluation%' ORDER BY metric").rows;
+  const auto rows =
+      ask("SELECT metric, value, n, n_nan FROM v_score WHERE cell = 'causal' AND seed = 0 AND slot LIKE 'evaluation%' ORDER BY metric")
+          .rows;
   ASSERT_EQ(rows.size(), 2u);
   EXPECT_EQ(std::get<double>(rows[0][1]), 8.5);
   EXPECT_DOUBLE_EQ(std::get<double>(rows[1][1]), (0.5 + 0.25 + 1.0) / 3);
@@ -98,11 +103,14 @@ TEST_F(Query, DocumentedSqlRuns) {
   for (const auto& view : ledger_views()) {
     EXPECT_NE(text.find(std::string("### ") + view.name + "\n" + view.doc + "\n"), std::string::npos) << view.name;
     for (const auto& column : view.columns)
-      EXPECT_NE(text.find(std::string("| `") + column.name + "` | " + column.doc + " |"), std::string::npos) << view.name << "." << column.name;
+      EXPECT_NE(text.find(std::string("| `") + column.name + "` | " + column.doc + " |"), std::string::npos)
+          << view.name << "." << column.name;
   }
   for (const auto& named : named_queries())
-    EXPECT_NE(text.find(std::string("| `@") + named.name + (*named.parameters ? std::string(" ") + named.parameters : "") + "` | " + named.summary + " |"),
-              std::string::npos) << named.name;
+    EXPECT_NE(text.find(std::string("| `@") + named.name + (*named.parameters ? std::string(" ") + named.parameters : "") + "` | " +
+                        named.summary + " |"),
+              std::string::npos)
+        << named.name;
 }
 
 }  // namespace

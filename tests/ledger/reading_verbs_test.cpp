@@ -61,9 +61,13 @@ cost
 }
 
 TEST_F(ReadingVerbs, ErrorsNameWhatIsNear) {
-  EXPECT_EQ(tessera("compare qick"), std::make_pair(std::string("tessera: experiment 'qick' is not in the ledger, which has quick; did you mean \"quick\"?\n"), 2));
-  EXPECT_EQ(tessera("compare quick frehet"),
-            std::make_pair(std::string("tessera: compare: found metric 'frehet', expected one of frechet, loss, nearest, rate; did you mean \"frechet\"?\n"), 2));
+  EXPECT_EQ(tessera("compare qick"),
+            std::make_pair(std::string("tessera: experiment 'qick' is not in the ledger, which has quick; did you mean \"quick\"?\n"), 2));
+  EXPECT_EQ(
+      tessera("compare quick frehet"),
+      std::make_pair(
+          std::string("tessera: compare: found metric 'frehet', expected one of frechet, loss, nearest, rate; did you mean \"frechet\"?\n"),
+          2));
   EXPECT_EQ(tessera("db rebiuld"), std::make_pair(std::string("tessera: db: found 'rebiuld', expected rebuild, check or digest\n"), 2));
   EXPECT_EQ(tessera("query 'DROP TABLE point'").second, 2);
   EXPECT_EQ(tessera("show nothing").second, 2);
@@ -108,8 +112,9 @@ TEST(Compare, CalibrationAndSharedStages) {
   auto front = results.front("f", 1);
   FakeResults::declare(front, "quick", {"causal", "halton", "other"});
   for (const std::string cell : {"causal", "halton", "other"})
-    FakeResults::trial(front, "quick", cell, 0, {{"evaluation.prior", cell == "other" ? "p2" : "p1"}, {"evaluation.samples.free", "s-" + cell},
-                                                 {"evaluation.calibration", "c"}});
+    FakeResults::trial(
+        front, "quick", cell, 0,
+        {{"evaluation.prior", cell == "other" ? "p2" : "p1"}, {"evaluation.samples.free", "s-" + cell}, {"evaluation.calibration", "c"}});
   const auto evaluation = [&](const std::string& key, const Json& values) {
     auto run = results.run("evaluation", key, 1, 0);
     for (auto item = values.begin(); item != values.end(); ++item) run.metric(item.key());
@@ -164,7 +169,10 @@ TEST(Grid, PlacesEachSampleAsItIs) {
     for (int n = 0; n < 2; ++n, shade += 20) pixels.insert(pixels.end(), 3 * 8 * 8, shade);
     save_safetensors(out, {{"images", {"U8", {2, 3, 8, 8}, pixels.data(), pixels.size()}}});
     std::ofstream(results.folder() / ("stages/samples-s-" + cell) / "stage.json")
-        << Json{{"format", 1}, {"kind", "samples"}, {"key", "s-" + cell}, {"run", 1},
+        << Json{{"format", 1},
+                {"kind", "samples"},
+                {"key", "s-" + cell},
+                {"run", 1},
                 {"outputs", {{"samples.safetensors", {{"sha256", "x"}, {"bytes", fs::file_size(out)}}}}}};
     run.end();
   }

@@ -89,11 +89,14 @@ TEST(Record, ScriptSeesAMissingRewind) {
   ASSERT_EQ(expected_rows(results), "");
   {
     SQLite::Database database(ledger_file(results.folder()).string(), SQLite::OPEN_READWRITE);
-    database.exec("INSERT INTO point SELECT s.id, m.id, 24, 3.4 FROM stage s, metric m WHERE s.key = 'p-causal-0' AND m.name = 'loss' AND m.kind = 'prior'");
+    database.exec(
+        "INSERT INTO point SELECT s.id, m.id, 24, 3.4 FROM stage s, metric m WHERE s.key = 'p-causal-0' AND m.name = 'loss' AND m.kind = "
+        "'prior'");
   }
   EXPECT_NE(expected_rows(results).find("point: unexpected ('p-causal-0', 'prior', 'loss', 1, 24, 3.4)"), std::string::npos);
   auto database = open_read_only(ledger_file(results.folder()));
-  EXPECT_EQ(check_ledger(database, results.folder()), std::vector<std::string>{"stage p-causal-0: the summary of loss differs from its points"});
+  EXPECT_EQ(check_ledger(database, results.folder()),
+            std::vector<std::string>{"stage p-causal-0: the summary of loss differs from its points"});
 }
 
 TEST(Record, TornLineIsTakenUpWhenItsEndComes) {
@@ -129,13 +132,15 @@ TEST(Record, UnknownAndMalformedLinesBecomeEvents) {
 
 TEST(Record, UnreadableJournalsAreNamedAndTheOthersRecorded) {
   FakeResults results("formats");
-  FakeJournal future(results.folder(), "stages/prior-x/runs/1/journal.jsonl", "future",
-                     {{"what", "run"}, {"format", 9}, {"stage", "x"}, {"kind", "prior"}, {"n", 1}, {"from_step", 0}, {"parts", Json::object()}});
+  FakeJournal future(
+      results.folder(), "stages/prior-x/runs/1/journal.jsonl", "future",
+      {{"what", "run"}, {"format", 9}, {"stage", "x"}, {"kind", "prior"}, {"n", 1}, {"from_step", 0}, {"parts", Json::object()}});
   auto front = results.front("f", 1);
   FakeResults::declare(front, "quick", {"a"});
   const auto report = rebuild(results.folder());
   ASSERT_EQ(report.problems.size(), 1u);
-  EXPECT_EQ(report.problems[0], (results.folder() / "stages/prior-x/runs/1/journal.jsonl").string() + ": byte 0: found journal format 9, expected 1 to 1");
+  EXPECT_EQ(report.problems[0],
+            (results.folder() / "stages/prior-x/runs/1/journal.jsonl").string() + ": byte 0: found journal format 9, expected 1 to 1");
   EXPECT_EQ(number(results, "SELECT count(*) FROM experiment"), 1);
   // It stays announced, so the complaint stays until somebody acts.
   EXPECT_EQ(record(results.folder()).problems.size(), 1u);
@@ -176,7 +181,8 @@ TEST(Record, PublishedIsWhatStageJsonSays) {
   EXPECT_EQ(number(results, "SELECT hashes FROM v_nondeterminism"), 2);
   fs::remove(results.folder() / "stages/prior-p/stage.json");
   auto database = open_read_only(ledger_file(results.folder()));
-  EXPECT_EQ(check_ledger(database, results.folder()), std::vector<std::string>{"stages/prior-p: published by the ledger, but there is no stage.json"});
+  EXPECT_EQ(check_ledger(database, results.folder()),
+            std::vector<std::string>{"stages/prior-p: published by the ledger, but there is no stage.json"});
 }
 
 TEST(Record, NewestFrontIsCurrentWhateverTheOrder) {
@@ -190,11 +196,14 @@ TEST(Record, NewestFrontIsCurrentWhateverTheOrder) {
   FakeResults::trial(older, "quick", "causal", 0, {{"prior", "old"}});
   auto adds = results.front("c-adds", 300);
   adds.write({{"t", "experiment"}, {"name", "adhoc"}, {"adds", true}});
-  adds.write({{"t", "cell"}, {"experiment", "adhoc"}, {"hash", "h-x"}, {"label", "x"}, {"axes", Json::object()}, {"options", Json::array()}});
+  adds.write(
+      {{"t", "cell"}, {"experiment", "adhoc"}, {"hash", "h-x"}, {"label", "x"}, {"axes", Json::object()}, {"options", Json::array()}});
   record(results.folder());
   EXPECT_EQ(expected_rows(results), "");
-  EXPECT_EQ(text(results, "SELECT group_concat(cell || current) FROM (SELECT * FROM v_cell ORDER BY experiment, cell)"), "x1,causal1,gone0");
-  EXPECT_EQ(text(results, "SELECT origin FROM option o JOIN v_cell c ON c.id = o.cell WHERE c.cell = 'causal' AND key = 'prior.width'"), "q.toml:3:1");
+  EXPECT_EQ(text(results, "SELECT group_concat(cell || current) FROM (SELECT * FROM v_cell ORDER BY experiment, cell)"),
+            "x1,causal1,gone0");
+  EXPECT_EQ(text(results, "SELECT origin FROM option o JOIN v_cell c ON c.id = o.cell WHERE c.cell = 'causal' AND key = 'prior.width'"),
+            "q.toml:3:1");
   EXPECT_EQ(text(results, "SELECT s.key FROM trial_stage x JOIN stage s ON s.id = x.stage"), "new");
 }
 
@@ -238,8 +247,9 @@ TEST(Record, DamagedDatabaseSaysWhatToDo) {
   } catch (const SQLite::Exception& error) {
     EXPECT_EQ(error.getErrorCode(), SQLITE_CORRUPT);
   } catch (const Error& error) {
-    EXPECT_EQ(std::string(error.what()), file.string() + ": the database is damaged (database disk image is malformed). The journals hold everything: "
-                                                         "run `tessera db rebuild`");
+    EXPECT_EQ(std::string(error.what()), file.string() +
+                                             ": the database is damaged (database disk image is malformed). The journals hold everything: "
+                                             "run `tessera db rebuild`");
     EXPECT_EQ(error.code(), ExitCode::ledger);
   }
   rebuild(results.folder());
