@@ -158,7 +158,7 @@ std::vector<EmojiGlyph> EmojiFont::glyphs(const std::vector<EmojiSequence>& sequ
   for (FT_Long index = 0; index < face->num_glyphs; index++) {
     const auto glyph_index = static_cast<uint32_t>(index);
     // A bitmap that cannot be loaded is a glyph without one (.notdef, spaces): FreeType does not tell them apart.
-    if (FT_Load_Glyph(face, glyph_index, FT_LOAD_COLOR) != 0) continue;
+    if (FT_Load_Glyph(face, glyph_index, FT_LOAD_COLOR | FT_LOAD_BITMAP_METRICS_ONLY) != 0) continue;
     const FT_Bitmap& bitmap = face->glyph->bitmap;
     if (bitmap.pixel_mode != FT_PIXEL_MODE_BGRA || bitmap.width == 0 || bitmap.rows == 0) continue;
     result.push_back({glyph_index, reached[glyph_index]});
