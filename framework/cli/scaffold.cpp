@@ -99,7 +99,11 @@ class @CLASS@ : public Quantizer {
     codes_KD_ = register_parameter("codes", torch::randn({options.codes, spec.latent.depth}));
   }
 
-  TokenLayout layout(Grid latent) const override { return TokenLayout({{latent.height, latent.width, options_.codes, latent.spatial}}); }
+  TokenLayout layout(Grid latent) const override {
+    if (latent.depth != codes_KD_.size(1))
+      throw OptionError("", "found a latent of " + std::to_string(latent.depth) + " channels, expected " + std::to_string(codes_KD_.size(1)));
+    return TokenLayout({{latent.height, latent.width, options_.codes, latent.spatial}});
+  }
 
   // Starts at encoder outputs: codes far from all of them would never be used.
   void start(const at::Tensor& z_MD, const Noise& noise) override {
@@ -139,9 +143,9 @@ TESSERA_EXPORT(Quantizer, @CLASS@, "@ID@", {.version = "0.1", .revision = 0, .su
 }  // namespace tessera
 )cpp";
 
-constexpr const char* kPrior = R"cpp(// @ID@: a prior. Every position has a distribution of its own, for each label, and none sees another: the baseline to beat.
-#include <torch/torch.h>
-
+constexpr const char* kPrior = R"cpp(// @ID@: a prior. The shared transformer, causal: what is yours to change is the objective, the order, and what is fed.
+#include "nn/sessions.hpp"
+#include "nn/transformer_options.hpp"
 #include "tessera/plugin.hpp"
 
 namespace tessera {
@@ -150,68 +154,46 @@ namespace {
 class @CLASS@ : public Prior {
  public:
   struct Options {
-    double smoothing = 0.0;
+    TransformerOptions network;
     template <class Visitor>
     void visit(Visitor& v) {
-      v("smoothing", smoothing, "Share of the target spread over the vocabulary.", Effect::training, range(0, 0.9));
+      visit_transformer(v, network);
     }
   };
 
-  // One row of tables a class, and a last one for the null label.
-  @CLASS@(const Options& options, const PriorSpec& spec, Host&) : options_(options), layout_(spec.layout) {
-    const int64_t positions = layout_.length(), codes = layout_.max_vocabulary();
-    table_LNK_ = register_parameter("table", torch::zeros({spec.classes + 1, positions, codes}));
-    auto bias_NK = torch::zeros({positions, codes});
-    for (int64_t n = 0; n < positions; ++n) bias_NK[n].slice(0, layout_.vocabulary(n)).fill_(-std::numeric_limits<float>::infinity());
-    bias_NK_ = register_buffer("bias", bias_NK);
-  }
+  @CLASS@(const Options& options, const PriorSpec& spec, Host&)
+      : network_(register_module("network", std::make_shared<Transformer>(options.network, spec.layout, spec.classes, Transformer::Sight::causal))) {}
 
   Order order() const override {
-    auto order = Order::any(layout_.length());
-    order.sees_rank = order.parallel = true;
+    Order order;
+    order.rank_N = network_->ranks();
+    order.sees_rank = true;
     return order;
   }
 
   Loss loss(const TokenBatch& batch, const StepContext&) override {
-    auto logits_BNK = logits(batch.condition.label_B);
-    auto options = torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum).label_smoothing(options_.smoothing);
-    auto total = torch::nn::functional::cross_entropy(logits_BNK.flatten(0, 1), batch.ids_BN.flatten(), options);
-    const auto weight = static_cast<double>(batch.ids_BN.numel());
-    return {total, weight, {{"nll", total.detach() / weight}}};
+    const int64_t rows = batch.ids_BN.size(0), slots = batch.ids_BN.size(1);
+    auto hidden_BTD = network_->causal(batch.ids_BN, batch.condition.label_B, 0, slots);
+
+    // Slot s is scored on the token of the position that it predicts.
+    auto position_N = torch::tensor(network_->slots(), torch::kLong);
+    auto ids_BN = batch.ids_BN.index_select(1, position_N.to(batch.ids_BN.device()));
+    auto scored = network_->score(hidden_BTD.flatten(0, 1), ids_BN.flatten(), position_N.repeat({rows}), 0.0);
+    const auto weight = static_cast<double>(rows * slots);
+    return {scored.total, weight, {{"nll", scored.nll / weight}}};
   }
 
-  std::unique_ptr<DecodeSession> open(const Condition& condition) override { return std::make_unique<Session>(*this, condition); }
+  std::unique_ptr<DecodeSession> open(const Condition& condition) override {
+    return std::make_unique<CausalSession>(*network_, order(), condition);
+  }
 
  private:
-  class Session : public DecodeSession {
-   public:
-    Session(@CLASS@& prior, const Condition& condition)
-        : DecodeSession(prior.order(), prior.layout_, condition.label_B.size(0), prior.table_LNK_.device()),
-          logits_BNK_(prior.logits(condition.label_B)) {}
-
-   protected:
-    at::Tensor do_logits(const at::Tensor& positions_BQ, Step) override {
-      auto index_BQK = positions_BQ.clamp_min(0).to(logits_BNK_.device()).unsqueeze(-1).expand({-1, -1, logits_BNK_.size(2)});
-      return logits_BNK_.gather(1, index_BQK);
-    }
-
-   private:
-    at::Tensor logits_BNK_;
-  };
-
-  at::Tensor logits(const at::Tensor& label_B) {
-    auto row_B = torch::where(label_B < 0, table_LNK_.size(0) - 1, label_B);
-    return table_LNK_.index_select(0, row_B) + bias_NK_;
-  }
-
-  Options options_;
-  TokenLayout layout_;
-  at::Tensor table_LNK_, bias_NK_;
+  std::shared_ptr<Transformer> network_;
 };
 
 }  // namespace
 
-TESSERA_EXPORT(Prior, @CLASS@, "@ID@", {.version = "0.1", .revision = 0, .summary = "Independent positions", .paper = ""})
+TESSERA_EXPORT(Prior, @CLASS@, "@ID@", {.version = "0.1", .revision = 0, .summary = "A causal transformer", .paper = ""})
 
 }  // namespace tessera
 )cpp";
@@ -245,7 +227,7 @@ class @CLASS@ : public SamplingStrategy {
   void sample(DecodeSession& session, SamplingContext& context) override {
     const int64_t positions = session.layout().length(), steps = std::min(options_.steps, positions);
     auto all_BN = torch::arange(positions, torch::kLong).to(session.device()).expand({session.batch(), positions});
-    auto order_BN = context.gumbel(all_BN, "order", {0, steps}).argsort(1);
+    auto order_BN = context.gumbel(all_BN, "order", {0, steps}).argsort(1, false);
     for (int64_t step = 0; step < steps; ++step) {
       auto mine_BQ = order_BN.slice(1, positions * step / steps, positions * (step + 1) / steps);
       // Known tokens are left as they are.
