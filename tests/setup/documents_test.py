@@ -52,7 +52,7 @@ for line, document in commands.items():
 with tempfile.TemporaryDirectory() as scratch:
     for line, document in commands.items():
         words = shlex.split(line)[1:]
-        reads = words[0] in ("plan", "doctor") or words == ["plugins"] or words[:2] == ["plugins", "describe"]
+        reads = words == ["doctor"] or (words[0] == "plan" and len(words) > 1) or words == ["plugins"] or words[:2] == ["plugins", "describe"]
         if not reads or re.search(r"[A-Z]{3}|my_idea|…", line):
             continue
         options = [] if words[0].startswith("-") else ["--results", f"{scratch}/results"]
