@@ -118,6 +118,12 @@ TEST(Measure, AnswersEveryDeclaredSamplesMetric) {
   EXPECT_EQ(scores.at("train_references").value, 30);
 }
 
+TEST(Measure, GivesCostWithoutReference) {
+  const auto scores = by_id(measure_cost({{}, {}, {120, 2400}, 3.0, 2, 12}), "samples");
+  EXPECT_EQ(ids_of(scores), (std::set<std::string>{"evaluations", "token_forwards", "seconds_per_image"}));
+  EXPECT_TRUE(measure_cost({}).empty()) << "not measured";
+}
+
 TEST(Measure, AnswersEveryDeclaredCalibrationMetric) {
   const auto r = reference();
   const auto rows = calibration_rows(r, 8);
