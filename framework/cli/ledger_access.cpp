@@ -28,7 +28,7 @@ std::string cell_text(const Value& value) {
 std::string csv_field(const Value& value) {
   const Json json = to_json(value);
   if (json.is_null()) return "";
-  const std::string text = json.is_string() ? json.get<std::string>() : to_line(json);
+  std::string text = json.is_string() ? json.get<std::string>() : to_line(json);
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted = "\"";
   for (char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
