@@ -42,17 +42,20 @@ Json check_settings(const Json& settings, PluginFactory& plugins) {
     for (const auto& grid : tokenizer->grids())
       answer["latents"].push_back({{"height", grid.height}, {"width", grid.width}, {"depth", grid.depth}, {"spatial", grid.spatial}});
     for (const auto& plane : tokenizer->layout().planes())
-      answer["layout"].push_back({{"height", plane.height}, {"width", plane.width}, {"vocabulary", plane.vocabulary}, {"spatial", plane.spatial}});
+      answer["layout"].push_back(
+          {{"height", plane.height}, {"width", plane.width}, {"vocabulary", plane.vocabulary}, {"spatial", plane.spatial}});
     int64_t quantizers = 0;
     for (const auto& quantizer : tokenizer->quantizers()) quantizers += parameter_count(*quantizer);
     auto prior = make_prior(plugins, {tokenizer->layout(), classes, frozen_quantizer(*tokenizer)}, 0);
     auto order = prior->order();
     answer["order"] = order.any_order() ? "any" : order.ranks() == tokenizer->layout().length() ? "raster" : "ranked";
-    answer["parameters"] = {{"encoder", parameter_count(tokenizer->encoder())}, {"quantizer", quantizers}, {"prior", parameter_count(*prior)}};
+    answer["parameters"] = {
+        {"encoder", parameter_count(tokenizer->encoder())}, {"quantizer", quantizers}, {"prior", parameter_count(*prior)}};
     auto strategy = plugins.sampling();
     auto why = refusal(strategy->needs(tokenizer->layout()), order, tokenizer->layout());
     if (!why.empty()) {
-      fail("sampling.plugin", fmt::format("sampling '{}' cannot run on prior '{}': {}", plugin_of(settings, "sampling"), plugin_of(settings, "prior"), why));
+      fail("sampling.plugin",
+           fmt::format("sampling '{}' cannot run on prior '{}': {}", plugin_of(settings, "sampling"), plugin_of(settings, "prior"), why));
       errors.back()["other"] = "prior.plugin";  // the front adds where that one stands
     }
 
@@ -64,7 +67,8 @@ Json check_settings(const Json& settings, PluginFactory& plugins) {
         fail("sampling.requests", error.what());
       }
     try {
-      sample_labels(sampling.labels, torch::zeros({1}, torch::kLong), classes, torch::arange(static_cast<int64_t>(sampling.labels.size())), 0);
+      sample_labels(sampling.labels, torch::zeros({1}, torch::kLong), classes, torch::arange(static_cast<int64_t>(sampling.labels.size())),
+                    0);
     } catch (const std::invalid_argument& error) {
       fail("sampling.labels", error.what());
     }

@@ -11,11 +11,13 @@ double guidance_scale(const LogitsOptions& options, Step step) {
   if (progress < options.guidance_from || progress >= options.guidance_to) return 1.0;
   double gain = options.guidance - 1.0;
   if (options.guidance_schedule == "linear") return 1.0 + gain * progress;
-  if (options.guidance_schedule == "power_cosine") return 1.0 + gain * 0.5 * (1.0 - std::cos(M_PI * std::pow(progress, options.guidance_power)));
+  if (options.guidance_schedule == "power_cosine")
+    return 1.0 + gain * 0.5 * (1.0 - std::cos(M_PI * std::pow(progress, options.guidance_power)));
   return options.guidance;
 }
 
-GuidedSession::GuidedSession(std::unique_ptr<DecodeSession> conditional, std::unique_ptr<DecodeSession> unconditional, LogitsOptions options)
+GuidedSession::GuidedSession(std::unique_ptr<DecodeSession> conditional, std::unique_ptr<DecodeSession> unconditional,
+                             LogitsOptions options)
     : DecodeSession(conditional->order(), conditional->layout(), conditional->batch(), conditional->device()),
       conditional_(std::move(conditional)), unconditional_(std::move(unconditional)), options_(std::move(options)) {}
 

@@ -62,8 +62,8 @@ at::Tensor order_agnostic_nats(Prior& prior, const TokenLayout& layout, const at
       for (int64_t row = 0; row < rows; ++row) {
         auto draw = noise.at(begin + row, stratum);
         double u = draw.uniform({1}, "t").item<double>();
-        int64_t shown = std::min<int64_t>(length - 1, static_cast<int64_t>((static_cast<double>(stratum) + u) / static_cast<double>(strata) *
-                                                                           static_cast<double>(length)));
+        int64_t shown = std::min<int64_t>(length - 1, static_cast<int64_t>((static_cast<double>(stratum) + u) /
+                                                                           static_cast<double>(strata) * static_cast<double>(length)));
         auto hidden = draw.permutation(length, "visible").slice(0, shown);
         visible[row].index_fill_(0, hidden, -1);
         positions[row].slice(0, 0, length - shown) = std::get<0>(hidden.sort());

@@ -52,8 +52,14 @@ Json engine_manifest() {
     manifest["data_sources"][source.id] = {{"summary", source.summary}, {"options", options_json(source.options)}};
   manifest["metrics"] = Json::array();
   for (const auto& metric : metric_declarations())
-    manifest["metrics"].push_back({{"id", metric.id}, {"revision", metric.revision}, {"subject", metric.subject}, {"axis", metric.axis},
-                                   {"goal", metric.goal}, {"unit", metric.unit}, {"timing", metric.timing}, {"definition", metric.definition}});
+    manifest["metrics"].push_back({{"id", metric.id},
+                                   {"revision", metric.revision},
+                                   {"subject", metric.subject},
+                                   {"axis", metric.axis},
+                                   {"goal", metric.goal},
+                                   {"unit", metric.unit},
+                                   {"timing", metric.timing},
+                                   {"definition", metric.definition}});
   manifest["numerics"] = {{"devices", {"cpu"}}, {"precisions", {"fp32"}}};
   if (torch::cuda::is_available()) manifest["numerics"]["devices"].push_back("cuda");
   return manifest;

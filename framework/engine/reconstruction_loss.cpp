@@ -2,7 +2,8 @@
 
 namespace tessera {
 
-ReconstructionLoss::Value ReconstructionLoss::operator()(const at::Tensor& x_BCHW, const at::Tensor& y_BCHW, const at::Tensor& last_layer) const {
+ReconstructionLoss::Value ReconstructionLoss::operator()(const at::Tensor& x_BCHW, const at::Tensor& y_BCHW,
+                                                         const at::Tensor& last_layer) const {
   Value value;
   auto difference = y_BCHW - x_BCHW;
   value.total = torch::zeros({}, x_BCHW.options());

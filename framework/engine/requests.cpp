@@ -44,11 +44,13 @@ at::Tensor known_mask_N(const std::string& request, const TokenLayout& layout, u
     for (int64_t i = 0; i < length; ++i) known_N[i] = cells[static_cast<size_t>(i)] == '1';
     return known_N;
   }
-  bool named = request == "top_half" || request == "bottom_half" || request == "left_half" || request == "right_half" || request == "border";
+  bool named =
+      request == "top_half" || request == "bottom_half" || request == "left_half" || request == "right_half" || request == "border";
   if (!named)
     throw std::invalid_argument(
         fmt::format("found '{}', expected free, top_half, bottom_half, left_half, right_half, border, random:F or cells:0101…", request));
-  if (!layout.spatial()) throw std::invalid_argument(fmt::format("found '{}', expected free, random:F or cells:…: these tokens have no places", request));
+  if (!layout.spatial())
+    throw std::invalid_argument(fmt::format("found '{}', expected free, random:F or cells:…: these tokens have no places", request));
   for (int64_t position = 0; position < length; ++position) {
     auto place = layout.place(position);
     known_N[position] = half_known(request, layout.planes()[static_cast<size_t>(place.plane)], place);

@@ -32,7 +32,8 @@ Tile sample_tile(Prior& prior, SamplingStrategy& strategy, const TokenLayout& la
   if ((tile.ids_BN < 0).any().item<bool>())
     throw std::runtime_error("the sampling strategy left " + std::to_string((tile.ids_BN < 0).sum().item<int64_t>()) +
                              " positions undecided; expected none");
-  if ((known >= 0).logical_and(known != tile.ids_BN).any().item<bool>()) throw std::runtime_error("the sampling strategy changed known tokens");
+  if ((known >= 0).logical_and(known != tile.ids_BN).any().item<bool>())
+    throw std::runtime_error("the sampling strategy changed known tokens");
   tile.commit_step_BN = trace.commit_step_BN();
   tile.logit_hash_B = trace.logit_hash_B();
   tile.logp_B = context.total_logp_B();

@@ -61,8 +61,8 @@ void evaluate_prior(StageRun& run, PluginFactory& plugins, const EvaluateOptions
   // As many training images as validation has, evenly spread: the gap between the two is memorisation.
   int64_t rows = std::min(evidence.train_ids_MN.size(0), evidence.validation_ids_MN.size(0));
   auto subset = torch::arange(rows, torch::kLong) * evidence.train_ids_MN.size(0) / rows;
-  evidence.train_nats_M = nats(evidence.train_ids_MN.index_select(0, subset.to(torch::kLong)),
-                               tokens.train_labels_M.index_select(0, subset.to(torch::kLong)));
+  evidence.train_nats_M =
+      nats(evidence.train_ids_MN.index_select(0, subset.to(torch::kLong)), tokens.train_labels_M.index_select(0, subset.to(torch::kLong)));
   run.check_cancelled();
   if (any_order && options.scan_line_rows > 0) {
     int64_t n = std::min(options.scan_line_rows, evidence.validation_ids_MN.size(0));
@@ -116,7 +116,8 @@ void evaluate_calibration(StageRun& run, PluginFactory& plugins, const EvaluateO
   auto rows = calibration_rows(reference.evidence, sampling.count);
   auto decode = [&](const at::Tensor& ids_MN) {
     std::vector<at::Tensor> images;
-    for (const auto& ids : ids_MN.to(torch::kLong).split(options.batch)) images.push_back(to_bytes(reference.tokenizer->decode(ids.to(run.device())).to(torch::kCPU)));
+    for (const auto& ids : ids_MN.to(torch::kLong).split(options.batch))
+      images.push_back(to_bytes(reference.tokenizer->decode(ids.to(run.device())).to(torch::kCPU)));
     return torch::cat(images);
   };
   run.scores("calibration", measure_calibration(rows, decode(rows.ids_MN), decode(rows.shuffled_ids_MN), reference.evidence));

@@ -67,9 +67,7 @@ StageRun::StageRun(Json spec, StageFolder folder, Lease lease, int64_t from_step
   TESSERA_FAULT_POINT("run.begun");
 }
 
-at::Device StageRun::device() const {
-  return at::Device(spec_.value("numerics", Json::object()).value("device", std::string("cpu")));
-}
+at::Device StageRun::device() const { return at::Device(spec_.value("numerics", Json::object()).value("device", std::string("cpu"))); }
 
 std::filesystem::path StageRun::input(const std::string& slot, const std::string& file) {
   std::string key = spec_.at("inputs").at(slot);
@@ -89,8 +87,14 @@ std::filesystem::path StageRun::output(const std::string& name) { return lease_.
 void StageRun::declare(const std::string& name, const MetricDeclaration& d) {
   if (declared_[name]) return;
   declared_[name] = true;
-  journal_.write({{"t", "metric"}, {"name", name}, {"axis", d.axis}, {"goal", d.goal}, {"unit", d.unit}, {"timing", d.timing},
-                  {"definition", d.definition}, {"revision", d.revision}});
+  journal_.write({{"t", "metric"},
+                  {"name", name},
+                  {"axis", d.axis},
+                  {"goal", d.goal},
+                  {"unit", d.unit},
+                  {"timing", d.timing},
+                  {"definition", d.definition},
+                  {"revision", d.revision}});
 }
 
 void StageRun::step(int64_t step, const std::map<std::string, double>& values) {
@@ -164,12 +168,8 @@ bool StageRun::publish() {
   journal_.write({{"t", "publish"}, {"outputs", outputs}, {"inputs", inputs_}});
   journal_.sync();
   TESSERA_FAULT_POINT("run.publish_journaled");
-  Json stage{{"kind", kind_},
-             {"key", spec_.at("key")},
-             {"parts", spec_.value("parts", Json::object())},
-             {"inputs", inputs_},
-             {"outputs", outputs},
-             {"plugins", spec_.value("plugins", Json::object())}};
+  Json stage{{"kind", kind_},     {"key", spec_.at("key")}, {"parts", spec_.value("parts", Json::object())},
+             {"inputs", inputs_}, {"outputs", outputs},     {"plugins", spec_.value("plugins", Json::object())}};
   bool won = lease_.publish(stage);
   if (!won) {
     for (const auto& name : differing_outputs(*folder_.published(), stage))
@@ -182,7 +182,12 @@ bool StageRun::publish() {
 
 void StageRun::end(const std::string& state, const std::string& error, int exit_code) {
   double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
-  journal_.write({{"t", "end"}, {"state", state}, {"error", error}, {"exit", exit_code}, {"time", now_seconds()}, {"seconds", seconds},
+  journal_.write({{"t", "end"},
+                  {"state", state},
+                  {"error", error},
+                  {"exit", exit_code},
+                  {"time", now_seconds()},
+                  {"seconds", seconds},
                   {"cpu_seconds", cpu_seconds()}});
   journal_.sync();
 }

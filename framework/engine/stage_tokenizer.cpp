@@ -13,8 +13,8 @@ namespace {
 
 class TokenizerTask : public TrainTask {
  public:
-  TokenizerTask(std::shared_ptr<Tokenizer> tokenizer, const DataSet& data, const DataOptions& data_options, const ReconstructionOptions& loss,
-                int64_t batch, at::Device device)
+  TokenizerTask(std::shared_ptr<Tokenizer> tokenizer, const DataSet& data, const DataOptions& data_options,
+                const ReconstructionOptions& loss, int64_t batch, at::Device device)
       : tokenizer_(std::move(tokenizer)), data_(data), data_options_(data_options), options_(loss), batch_(batch), device_(device),
         loss_(loss, loss.divide_by_variance ? to_float(data.train.images_MCHW).var().item<double>() : 1.0) {}
 
@@ -103,7 +103,7 @@ void compute_tokenizer(StageRun& run, PluginFactory& plugins) {
   Trainer(task, train, run).train("tokenizer");
   Json shape{{"channels", data.image().channels}, {"height", data.image().height}, {"width", data.image().width}};
   save_state(run.output("tokenizer.safetensors"), module_state(*tokenizer),
-               {{"layout", tokenizer->layout().describe()}, {"image", canonical(shape)}});
+             {{"layout", tokenizer->layout().describe()}, {"image", canonical(shape)}});
 }
 
 }  // namespace tessera

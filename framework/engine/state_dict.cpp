@@ -37,7 +37,8 @@ void save_state(const std::filesystem::path& path, const NamedTensors& state, co
 
 const std::string& metadata_of(const TensorFile& file, const std::string& name) {
   auto found = file.metadata.find(name);
-  if (found == file.metadata.end()) throw Error(ExitCode::run_failed, fmt::format("{}: metadata '{}' is missing", file.path.string(), name));
+  if (found == file.metadata.end())
+    throw Error(ExitCode::run_failed, fmt::format("{}: metadata '{}' is missing", file.path.string(), name));
   return found->second;
 }
 

@@ -34,13 +34,14 @@ TokenSet load_token_set(const std::filesystem::path& path) {
   tokens.validation_labels_M = file.at("validation_labels");
   for (const auto* ids : {&tokens.train_ids_VMN, &tokens.validation_ids_VMN}) {
     if (ids->dim() != 3 || ids->size(2) != tokens.layout.length())
-      throw Error(ExitCode::run_failed, fmt::format("{}: ids of shape {}, expected [views, images, {}]", file.path.string(), c10::str(ids->sizes()),
-                                                    tokens.layout.length()));
+      throw Error(ExitCode::run_failed, fmt::format("{}: ids of shape {}, expected [views, images, {}]", file.path.string(),
+                                                    c10::str(ids->sizes()), tokens.layout.length()));
     for (size_t plane = 0; plane < tokens.layout.planes().size(); ++plane) {
       auto part = ids->narrow(2, tokens.layout.offset(static_cast<int64_t>(plane)), tokens.layout.planes()[plane].positions());
       if (part.numel() > 0 && (part.min().item<int64_t>() < 0 || part.max().item<int64_t>() >= tokens.layout.planes()[plane].vocabulary))
-        throw Error(ExitCode::run_failed, fmt::format("{}: ids from {} to {} in plane {}, expected [0, {})", file.path.string(), part.min().item<int64_t>(),
-                                                      part.max().item<int64_t>(), plane, tokens.layout.planes()[plane].vocabulary));
+        throw Error(ExitCode::run_failed,
+                    fmt::format("{}: ids from {} to {} in plane {}, expected [0, {})", file.path.string(), part.min().item<int64_t>(),
+                                part.max().item<int64_t>(), plane, tokens.layout.planes()[plane].vocabulary));
     }
   }
   return tokens;

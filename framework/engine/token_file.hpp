@@ -6,7 +6,7 @@
 namespace tessera {
 
 struct TokenSet {
-  at::Tensor train_ids_VMN, validation_ids_VMN;  // int32
+  at::Tensor train_ids_VMN, validation_ids_VMN;    // int32
   at::Tensor train_labels_M, validation_labels_M;  // int64
   TokenLayout layout;
   std::vector<std::string> views;

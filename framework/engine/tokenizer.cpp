@@ -23,7 +23,8 @@ void check_finite_range(const at::Tensor& ids_BN, const TokenLayout& layout) {
     if (part.numel() == 0) continue;
     int64_t low = part.min().item<int64_t>(), high = part.max().item<int64_t>();
     if (low < 0 || high >= layout.planes()[plane].vocabulary)
-      throw std::runtime_error(fmt::format("the quantizer gave ids from {} to {}, expected [0, {})", low, high, layout.planes()[plane].vocabulary));
+      throw std::runtime_error(
+          fmt::format("the quantizer gave ids from {} to {}, expected [0, {})", low, high, layout.planes()[plane].vocabulary));
   }
 }
 
@@ -59,8 +60,8 @@ Tokenizer::Pass Tokenizer::pass(const at::Tensor& x_BCHW, const StepContext& ste
                                            x_BCHW.size(0), grids_[i].positions(), grids_[i].depth));
     auto q = quantizers_[i]->quantize(z_BND, step);
     if (q.zq_BND.sizes() != z_BND.sizes())
-      throw std::runtime_error(fmt::format("the quantizer returned a latent of shape {}, expected {}", c10::str(q.zq_BND.sizes()),
-                                           c10::str(z_BND.sizes())));
+      throw std::runtime_error(
+          fmt::format("the quantizer returned a latent of shape {}, expected {}", c10::str(q.zq_BND.sizes()), c10::str(z_BND.sizes())));
     if (q.loss.defined()) out.loss = out.loss.defined() ? out.loss + q.loss : q.loss;
     for (auto& [name, value] : q.parts) out.parts[latents.size() > 1 ? name + std::to_string(i) : name] = value;
     quantized.push_back(q.zq_BND);

@@ -47,10 +47,12 @@ std::map<std::string, double> Trainer::one_step(int64_t step, const Noise& noise
   values["lr"] = learning_rate(options_, step);
   values["grad_norm"] = optimizer_.step(step);
   if (!std::isfinite(values["grad_norm"]) || !std::isfinite(values["loss"])) {
-    run_.event("warning", fmt::format("step {}: loss {} and gradient norm {}; the step was left out", step + 1, values["loss"], values["grad_norm"]));
+    run_.event("warning",
+               fmt::format("step {}: loss {} and gradient norm {}; the step was left out", step + 1, values["loss"], values["grad_norm"]));
     if (++bad_steps_ * 100 > options_.steps + 900)
       throw Error(ExitCode::run_failed, fmt::format("{} steps without a finite gradient by step {}; expected at most 1 in 100. "
-                                                    "A lower lr or a stronger clip usually helps", bad_steps_, step + 1));
+                                                    "A lower lr or a stronger clip usually helps",
+                                                    bad_steps_, step + 1));
     return values;
   }
   torch::NoGradGuard no_grad;
@@ -90,10 +92,13 @@ void Trainer::save_checkpoint(int64_t steps_done) {
   for (auto& [name, tensor] : best_state_) tensors.emplace_back("best." + name, tensor);
   auto file = run_.lease().checkpoints() / checkpoint_name(steps_done);
   save_state(file, tensors,
-               {{"step", std::to_string(steps_done)}, {"best", fmt::format("{}", best_)}, {"best_step", std::to_string(best_step_)},
-                {"since_best", std::to_string(since_best_)}, {"bad_steps", std::to_string(bad_steps_)},
-                {"cursor", std::to_string(steps_done * options_.accumulate * options_.batch)},
-                {"threads", std::to_string(at::get_num_threads())}});
+             {{"step", std::to_string(steps_done)},
+              {"best", fmt::format("{}", best_)},
+              {"best_step", std::to_string(best_step_)},
+              {"since_best", std::to_string(since_best_)},
+              {"bad_steps", std::to_string(bad_steps_)},
+              {"cursor", std::to_string(steps_done * options_.accumulate * options_.batch)},
+              {"threads", std::to_string(at::get_num_threads())}});
   TESSERA_FAULT_POINT("checkpoint.saved");
   run_.journal().write({{"t", "checkpoint"}, {"s", steps_done}, {"file", file.filename().string()}});
   // The one before stays until this one is complete; then it goes.
@@ -118,7 +123,8 @@ void Trainer::load_checkpoint(const std::filesystem::path& path) {
     run_.event("info", fmt::format("threads set to {} as in the checkpoint", threads));
   }
   if (std::stoll(metadata_of(file, "cursor")) != step_ * options_.accumulate * options_.batch)
-    throw Error(ExitCode::run_failed, fmt::format("{}: data cursor {} does not belong to step {}", file.path.string(), metadata_of(file, "cursor"), step_));
+    throw Error(ExitCode::run_failed,
+                fmt::format("{}: data cursor {} does not belong to step {}", file.path.string(), metadata_of(file, "cursor"), step_));
 }
 
 void Trainer::train(const std::string& stage) {

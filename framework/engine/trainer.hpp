@@ -23,8 +23,8 @@ namespace tessera {
 class TrainTask {
  public:
   struct Result {
-    at::Tensor total;   // scalar: sum over what is scored
-    double weight = 0;  // how much that is; the gradient is that of total / weight over all micro-batches of a step
+    at::Tensor total;                         // scalar: sum over what is scored
+    double weight = 0;                        // how much that is; the gradient is that of total / weight over all micro-batches of a step
     std::map<std::string, at::Tensor> parts;  // scalars
   };
   virtual ~TrainTask() = default;

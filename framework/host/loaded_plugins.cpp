@@ -33,7 +33,8 @@ OptionValues LoadedPlugins::section(const std::string& name) {
   static const Json manifest = engine_manifest();
   Json options = manifest.at("sections").at(name);
   if (name == "data")
-    for (const auto& option : manifest.at("data_sources").at(node->at("source").get<std::string>()).at("options")) options.push_back(option);
+    for (const auto& option : manifest.at("data_sources").at(node->at("source").get<std::string>()).at("options"))
+      options.push_back(option);
   return option_values(options, *node);
 }
 

@@ -136,7 +136,10 @@ ExitCode check() {
 ExitCode conformance(const std::string& file) {
   const auto& descriptor = load_plugin(file, "");
   std::string kind = descriptor.kind;
-  auto laws = kind == "encoder" ? encoder_laws() : kind == "quantizer" ? quantizer_laws() : kind == "prior" ? prior_laws() : sampling_laws();
+  auto laws = kind == "encoder"     ? encoder_laws()
+              : kind == "quantizer" ? quantizer_laws()
+              : kind == "prior"     ? prior_laws()
+                                    : sampling_laws();
   auto matrix = check_laws(laws, {default_subject(descriptor)});
   std::cout << matrix.table() << matrix.failures();
   return matrix.all_held() ? ExitCode::ok : ExitCode::bad_plugin;
@@ -154,7 +157,8 @@ ExitCode dispatch(const std::vector<std::string>& arguments) {
     for (const auto& point : fault_points()) std::cout << point << "\n";
     return ExitCode::ok;
   }
-  fmt::print(stderr, "tessera-host: found '{}', expected work, --check, --probe FILE…, --engine, --conformance FILE or --fault-points\n", mode);
+  fmt::print(stderr, "tessera-host: found '{}', expected work, --check, --probe FILE…, --engine, --conformance FILE or --fault-points\n",
+             mode);
   return ExitCode::bad_config;
 }
 

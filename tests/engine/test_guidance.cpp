@@ -33,7 +33,8 @@ TEST(GuidanceScale, LinearAndInterval) {
 // Logits = base + position + code / 10; counts how often it was asked.
 class FixedSession : public DecodeSession {
  public:
-  FixedSession(double base, int64_t* asked) : DecodeSession(Order::any(4), TokenLayout({{2, 2, 3}}), 2, at::kCPU), base_(base), asked_(asked) {}
+  FixedSession(double base, int64_t* asked)
+      : DecodeSession(Order::any(4), TokenLayout({{2, 2, 3}}), 2, at::kCPU), base_(base), asked_(asked) {}
 
  protected:
   at::Tensor do_logits(const at::Tensor& positions_BQ, Step) override {

@@ -128,7 +128,8 @@ TEST(Likelihood, OrderAgnosticBoundIsUnbiasedAndAWrongWeightIsRejected) {
 TEST(Likelihood, BoundIsTheSameInAnyBatch) {
   JointPrior prior(true);
   auto ids = all_sequences();
-  EXPECT_TRUE(torch::equal(order_agnostic_nats(prior, kLayout, ids, no_labels(8), 8, 4), order_agnostic_nats(prior, kLayout, ids, no_labels(8), 3, 4)));
+  EXPECT_TRUE(torch::equal(order_agnostic_nats(prior, kLayout, ids, no_labels(8), 8, 4),
+                           order_agnostic_nats(prior, kLayout, ids, no_labels(8), 3, 4)));
 }
 
 }  // namespace

@@ -34,11 +34,12 @@ double difference_to_libtorch(const TrainOptions& options) {
   std::vector<at::Tensor> decayed, plain;
   for (auto& p : theirs->parameters()) (p.dim() >= 2 ? decayed : plain).push_back(p);
   auto settings = torch::optim::AdamWOptions(1e-2).betas({0.9, 0.99}).eps(1e-8);
-  torch::optim::AdamW reference({torch::optim::OptimizerParamGroup(decayed, std::make_unique<torch::optim::AdamWOptions>(
-                                     torch::optim::AdamWOptions(settings).weight_decay(0.1))),
-                                 torch::optim::OptimizerParamGroup(plain, std::make_unique<torch::optim::AdamWOptions>(
-                                     torch::optim::AdamWOptions(settings).weight_decay(0.0)))},
-                                settings);
+  torch::optim::AdamW reference(
+      {torch::optim::OptimizerParamGroup(
+           decayed, std::make_unique<torch::optim::AdamWOptions>(torch::optim::AdamWOptions(settings).weight_decay(0.1))),
+       torch::optim::OptimizerParamGroup(
+           plain, std::make_unique<torch::optim::AdamWOptions>(torch::optim::AdamWOptions(settings).weight_decay(0.0)))},
+      settings);
   for (int64_t step = 0; step < 30; ++step) {
     loss_of(*ours, step).backward();
     optimizer.step(step);

@@ -87,7 +87,8 @@ INSTANTIATE_TEST_SUITE_P(Strategies, Tiles,
 TEST(Refusal, NamesWhatIsMissing) {
   Needs needs;
   needs.any_order = true;
-  EXPECT_EQ(refusal(needs, Order::raster(16), kLayout), "the strategy asks positions in any order, the prior answers in its own order only");
+  EXPECT_EQ(refusal(needs, Order::raster(16), kLayout),
+            "the strategy asks positions in any order, the prior answers in its own order only");
   EXPECT_EQ(refusal(needs, Order::any(16), kLayout), "");
   needs.spatial = true;
   EXPECT_EQ(refusal(needs, Order::any(32), TokenLayout({{1, 32, 16, false}})),

@@ -119,7 +119,8 @@ TEST(Trainer, AnotherCheckpointIntervalChangesNothing) {
 }
 
 // Spoils what a checkpoint holds, as if the trainer had left it out; the resumed run must then differ.
-bool survives(const std::function<void(std::string&, at::Tensor&)>& spoil, const std::function<void(std::string&, std::string&)>& spoil_meta) {
+bool survives(const std::function<void(std::string&, at::Tensor&)>& spoil,
+              const std::function<void(std::string&, std::string&)>& spoil_meta) {
   TemporaryResults whole, broken;
   auto expected = train(whole.path(), settings());
   train(broken.path(), settings(), 13);
