@@ -46,7 +46,8 @@ at::Tensor everywhere(int64_t rows, int64_t position) { return torch::full({rows
 std::vector<int64_t> by_rank(const Order& order) {
   std::vector<int64_t> positions(order.rank_N.size());
   for (size_t n = 0; n < positions.size(); ++n) positions[n] = static_cast<int64_t>(n);
-  std::stable_sort(positions.begin(), positions.end(), [&](int64_t a, int64_t b) { return order.rank_N[static_cast<size_t>(a)] < order.rank_N[static_cast<size_t>(b)]; });
+  std::stable_sort(positions.begin(), positions.end(),
+                   [&](int64_t a, int64_t b) { return order.rank_N[static_cast<size_t>(a)] < order.rank_N[static_cast<size_t>(b)]; });
   return positions;
 }
 
@@ -56,7 +57,8 @@ at::Tensor walk(DecodeSession& session, const at::Tensor& ids_BN) {
   auto order = by_rank(session.order());
   for (size_t step = 0; step < order.size(); ++step) {
     auto positions = everywhere(ids_BN.size(0), order[step]);
-    logits.select(1, order[step]).copy_(session.logits(positions, {static_cast<int64_t>(step), static_cast<int64_t>(order.size())}).select(1, 0));
+    logits.select(1, order[step])
+        .copy_(session.logits(positions, {static_cast<int64_t>(step), static_cast<int64_t>(order.size())}).select(1, 0));
     session.commit(positions, ids_BN.narrow(1, order[step], 1).contiguous());
   }
   return logits.clamp_min(-1e4);
@@ -203,7 +205,8 @@ Failure finite_inside_vocabulary(const Subject& subject) {
     for (int64_t position : by_rank(session->order())) {
       auto logits = session->logits(everywhere(2, position), {0, 1});
       int64_t vocabulary = layout.vocabulary(position);
-      if (!logits.narrow(2, 0, vocabulary).isfinite().all().item<bool>()) return fmt::format("position {}: a logit is not finite", position);
+      if (!logits.narrow(2, 0, vocabulary).isfinite().all().item<bool>())
+        return fmt::format("position {}: a logit is not finite", position);
       if (!torch::isneginf(logits.narrow(2, vocabulary, layout.max_vocabulary() - vocabulary)).all().item<bool>())
         return fmt::format("position {}: an id outside the plane's vocabulary of {} can be drawn", position, vocabulary);
       session->commit(everywhere(2, position), ids.narrow(1, position, 1).contiguous());
@@ -240,7 +243,8 @@ Failure label_stays_in_row(const Subject& subject) {
 Failure label_matters(const Subject& subject) {
   auto prior = shaken(subject, square());
   auto ids = some_ids(1, square());
-  if (distance(walk(*prior->open({labels({0})}), ids), walk(*prior->open({labels({1})}), ids)) < 1e-6) return "two classes give equal logits";
+  if (distance(walk(*prior->open({labels({0})}), ids), walk(*prior->open({labels({1})}), ids)) < 1e-6)
+    return "two classes give equal logits";
   return {};
 }
 
@@ -334,7 +338,8 @@ Failure loss_repeatable(const Subject& subject) {
 Failure nothing_to_learn(const Subject& subject) {
   auto prior = fresh(subject, square());
   double loss = trained_loss(*prior, 60, [](int64_t step) { return some_ids(24, square(), static_cast<uint64_t>(100 + step)); });
-  if (loss < 0.93 * std::log(5.0)) return fmt::format("{:.3f} nats a token on random tokens of entropy {:.3f}: a token sees itself", loss, std::log(5.0));
+  if (loss < 0.93 * std::log(5.0))
+    return fmt::format("{:.3f} nats a token on random tokens of entropy {:.3f}: a token sees itself", loss, std::log(5.0));
   return {};
 }
 Failure causal_leak(const Subject& subject) {
@@ -370,7 +375,8 @@ Failure ratio_per_sample(const Subject& subject) {
   }
   double mean = sum / kDraws, spread = std::sqrt(std::max(0.0, squares / kDraws - mean * mean));
   // Shares lie in [0, 1]: one row's spread is at most 0.5, the mean of 64 rows' at most 0.0625.
-  if (spread > 0.1) return fmt::format("the share of scored tokens has spread {:.3f} over batches of 64 rows, expected at most 0.0625", spread);
+  if (spread > 0.1)
+    return fmt::format("the share of scored tokens has spread {:.3f} over batches of 64 rows, expected at most 0.0625", spread);
   return {};
 }
 
@@ -379,7 +385,8 @@ Failure starts_near_uniform(const Subject& subject) {
   prior->eval();
   auto loss = loss_of(*prior, some_ids(16, square()), no_labels(16));
   double nats = loss.total.item<double>() / loss.weight;
-  if (std::abs(nats - std::log(5.0)) > 0.15 * std::log(5.0)) return fmt::format("{:.3f} nats a token before training, ln K = {:.3f}", nats, std::log(5.0));
+  if (std::abs(nats - std::log(5.0)) > 0.15 * std::log(5.0))
+    return fmt::format("{:.3f} nats a token before training, ln K = {:.3f}", nats, std::log(5.0));
   return {};
 }
 
@@ -387,7 +394,8 @@ Failure every_parameter_used(const Subject& subject) {
   auto prior = fresh(subject, square());
   torch::AutoGradMode grad(true);
   prior->train();
-  for (int64_t step = 0; step < 3; ++step) loss_of(*prior, some_ids(8, square()), labels({-1, 0, 1, 2, -1, 0, 1, 2}), step).total.backward();
+  for (int64_t step = 0; step < 3; ++step)
+    loss_of(*prior, some_ids(8, square()), labels({-1, 0, 1, 2, -1, 0, 1, 2}), step).total.backward();
   for (const auto& parameter : prior->named_parameters())
     if (!parameter.value().grad().defined() || parameter.value().grad().abs().sum().item<double>() == 0)
       return "no gradient reaches " + parameter.key();

@@ -53,8 +53,8 @@ at::Tensor uneven_known(int64_t rows, const TokenLayout& layout) {
   return known;
 }
 
-at::Tensor run(SamplingStrategy& strategy, TabularPrior& prior, const at::Tensor& known_BN, const at::Tensor& sample_B, DrawOptions options = {},
-               uint64_t seed = kSeed) {
+at::Tensor run(SamplingStrategy& strategy, TabularPrior& prior, const at::Tensor& known_BN, const at::Tensor& sample_B,
+               DrawOptions options = {}, uint64_t seed = kSeed) {
   torch::NoGradGuard no_grad;
   auto session = prior.open({torch::full({known_BN.size(0)}, -1, torch::kLong)});
   if ((known_BN >= 0).any().item<bool>()) session->commit_known(known_BN);
@@ -91,7 +91,8 @@ double chi_square_p(double statistic, double degrees) {
 Failure decides_all(const Subject& subject) {
   return on_sessions(subject, plane(2, 3, 3), [](auto& strategy, auto& prior) -> Failure {
     auto ids = free_run(strategy, prior, 5);
-    if ((ids < 0).any().template item<bool>()) return fmt::format("{} tokens undecided at return", (ids < 0).sum().template item<int64_t>());
+    if ((ids < 0).any().template item<bool>())
+      return fmt::format("{} tokens undecided at return", (ids < 0).sum().template item<int64_t>());
     return {};
   });
 }
@@ -205,7 +206,8 @@ Failure uneven_rows(const Subject& subject) {
     auto together = run(strategy, prior, known, torch::arange(5));
     for (int64_t row = 0; row < 5; ++row) {
       auto alone = run(strategy, prior, known.narrow(0, row, 1), torch::full({1}, row, torch::kLong));
-      if (!same(together[row], alone[0])) return fmt::format("row {} of a batch with other masks beside it differs from the row alone", row);
+      if (!same(together[row], alone[0]))
+        return fmt::format("row {} of a batch with other masks beside it differs from the row alone", row);
     }
     return {};
   });

@@ -105,7 +105,8 @@ Loss TabularPrior::loss(const TokenBatch& batch, const StepContext&) {
   // The chain rule gives the joint, whatever the order.
   auto ids = batch.ids_BN.contiguous();
   double nats = 0;
-  for (int64_t row = 0; row < ids.size(0); ++row) nats -= std::log(joint_[static_cast<size_t>(entry(ids.data_ptr<int64_t>() + row * ids.size(1)))]);
+  for (int64_t row = 0; row < ids.size(0); ++row)
+    nats -= std::log(joint_[static_cast<size_t>(entry(ids.data_ptr<int64_t>() + row * ids.size(1)))]);
   return {torch::tensor(nats), static_cast<double>(ids.numel()), {}};
 }
 

@@ -24,7 +24,8 @@ inline std::vector<int64_t> halton_order(int64_t height, int64_t width, int64_t*
   uint64_t index = 0;
   while (order.size() < seen.size()) {
     ++index;
-    int64_t cell = halton_coordinate(index, 2, static_cast<uint64_t>(height)) * width + halton_coordinate(index, 3, static_cast<uint64_t>(width));
+    int64_t cell =
+        halton_coordinate(index, 2, static_cast<uint64_t>(height)) * width + halton_coordinate(index, 3, static_cast<uint64_t>(width));
     if (seen[static_cast<size_t>(cell)]) continue;
     seen[static_cast<size_t>(cell)] = true;
     order.push_back(cell);

@@ -18,9 +18,7 @@ at::Tensor rotate(const at::Tensor& x_BHTD, const at::Tensor& cosine_TD, const a
   return torch::cat({halves[0] * cosine - halves[1] * sine, halves[0] * sine + halves[1] * cosine}, -1);
 }
 
-at::Tensor index_tensor(const std::vector<int64_t>& values, at::Device device) {
-  return torch::tensor(values, torch::kLong).to(device);
-}
+at::Tensor index_tensor(const std::vector<int64_t>& values, at::Device device) { return torch::tensor(values, torch::kLong).to(device); }
 
 // Slots of a causal prior: cell by cell where planes share a grid (residual codes of a cell belong together), else as laid out.
 std::vector<int64_t> causal_slots(const TokenLayout& layout) {
@@ -67,8 +65,7 @@ at::Tensor SelfAttention::forward(const at::Tensor& x_BTD, const AttentionCall& 
   // is_causal aligns the first query with the first key: right from slot 0 only. One slot sees all before it: no mask at all.
   bool from_start = total == slots;
   c10::optional<at::Tensor> mask;
-  if (call.causal && !from_start && slots > 1)
-    mask = torch::ones({slots, total}, x_BTD.options().dtype(torch::kBool)).tril(call.first);
+  if (call.causal && !from_start && slots > 1) mask = torch::ones({slots, total}, x_BTD.options().dtype(torch::kBool)).tril(call.first);
   auto mixed = at::scaled_dot_product_attention(query, key, value, mask, 0.0, call.causal && from_start && slots > 1);
   return out->forward(mixed.transpose(1, 2).reshape({rows, slots, width}));
 }
@@ -90,7 +87,8 @@ at::Tensor TransformerBlock::forward(const at::Tensor& x_BTD, const AttentionCal
 Transformer::Transformer(const TransformerOptions& options, const TokenLayout& layout, int64_t classes, Sight sight)
     : options_(options), layout_(layout), classes_(classes), sight_(sight), slots_(causal_slots(layout)) {
   if (options.heads < 1 || options.width % options.heads != 0)
-    throw OptionError("heads", "found " + std::to_string(options.heads) + ", expected a divisor of the width " + std::to_string(options.width));
+    throw OptionError("heads",
+                      "found " + std::to_string(options.heads) + ", expected a divisor of the width " + std::to_string(options.width));
   if (options.positions == "rotary" && options.width / options.heads % 4 != 0)
     throw OptionError("heads", "found " + std::to_string(options.heads) + " (" + std::to_string(options.width / options.heads) +
                                    " channels each), expected heads of a multiple of 4 channels for rotary positions");
@@ -103,7 +101,8 @@ Transformer::Transformer(const TransformerOptions& options, const TokenLayout& l
   if (options.positions == "learned") position_ = parameter("position", layout.length());
   if (layout.planes().size() > 1) plane_ = parameter("plane", static_cast<int64_t>(layout.planes().size()));
   for (int64_t layer = 0; layer < options.layers; ++layer)
-    blocks_.push_back(register_module("block_" + std::to_string(layer), std::make_shared<TransformerBlock>(width, options.heads, options.dropout)));
+    blocks_.push_back(
+        register_module("block_" + std::to_string(layer), std::make_shared<TransformerBlock>(width, options.heads, options.dropout)));
   if (!blocks_.empty()) blocks_[0]->attention->counts_tokens = true;
   norm_ = register_module("norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({width})));
   head_ = register_module("head", torch::nn::Linear(width, vocabularies));
@@ -282,8 +281,7 @@ TokenLoss Transformer::score(const at::Tensor& hidden_MD, const at::Tensor& ids_
     auto log_p = at::linear(hidden, weight, bias).to(torch::kFloat).log_softmax(-1);
     auto nll = at::nll_loss(log_p, ids, {}, at::Reduction::Sum);
     auto total = nll;
-    if (label_smoothing > 0)
-      total = (1 - label_smoothing) * nll - label_smoothing / static_cast<double>(plane.vocabulary) * log_p.sum();
+    if (label_smoothing > 0) total = (1 - label_smoothing) * nll - label_smoothing / static_cast<double>(plane.vocabulary) * log_p.sum();
     loss.total = loss.total.defined() ? loss.total + total : total;
     loss.nll = loss.nll.defined() ? loss.nll + nll.detach() : nll.detach();
     row += plane.vocabulary;

@@ -76,7 +76,8 @@ Draw SamplingContext::draw(const at::Tensor& logits_BQK, const at::Tensor& posit
       for (int64_t q = 0; q < queried; ++q) {
         int64_t position = p[row * queried + q];
         if (position < 0) continue;
-        if (position >= length) throw std::logic_error("draw: position " + std::to_string(position) + " outside a layout of " + std::to_string(length));
+        if (position >= length)
+          throw std::logic_error("draw: position " + std::to_string(position) + " outside a layout of " + std::to_string(length));
         int64_t times = drawn[row * length + position]++, winner = -1;
         const float* weight = w + (row * queried + q) * codes;
         float first = std::numeric_limits<float>::infinity();  // time of the winner so far

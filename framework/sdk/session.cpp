@@ -39,7 +39,8 @@ at::Tensor DecodeSession::ids_BN() const { return ids_BM_.narrow(1, 0, layout_.l
 void DecodeSession::check_positions(const at::Tensor& positions_BQ, const char* call) const {
   if (positions_BQ.dim() != 2 || positions_BQ.size(0) != batch_ || positions_BQ.scalar_type() != at::kLong)
     throw std::logic_error(std::string(call) + ": positions must be int64 of shape " + std::to_string(batch_) + " x Q");
-  if (ranked_ && !positions_BQ.device().is_cpu()) throw std::logic_error(std::string(call) + ": a ranked session takes positions on the CPU");
+  if (ranked_ && !positions_BQ.device().is_cpu())
+    throw std::logic_error(std::string(call) + ": a ranked session takes positions on the CPU");
   if (!ranked_ && positions_BQ.device().type() != device_.type())
     throw std::logic_error(std::string(call) + ": an any-order session takes positions on its device");
   if (!positions_BQ.device().is_cpu()) return;  // reading them would synchronise the device
@@ -66,8 +67,8 @@ void DecodeSession::check_ranked_request(const at::Tensor& positions_BQ) const {
         any_committed = true;
       } else {
         if (undecided_rank >= 0 && rank != undecided_rank)
-          throw std::logic_error("logits: undecided positions of ranks " + std::to_string(undecided_rank) + " and " +
-                                 std::to_string(rank) + " in one call; a ranked session takes one rank a call");
+          throw std::logic_error("logits: undecided positions of ranks " + std::to_string(undecided_rank) + " and " + std::to_string(rank) +
+                                 " in one call; a ranked session takes one rank a call");
         undecided_rank = rank;
       }
     }

@@ -21,7 +21,8 @@ class Gpt : public Prior {
 
   Gpt(const Options& options, const PriorSpec& spec, Host&)
       : label_smoothing_(options.label_smoothing),
-        network_(register_module("network", std::make_shared<Transformer>(options.network, spec.layout, spec.classes, Transformer::Sight::causal))) {}
+        network_(register_module("network",
+                                 std::make_shared<Transformer>(options.network, spec.layout, spec.classes, Transformer::Sight::causal))) {}
 
   Order order() const override {
     Order order;
@@ -53,6 +54,7 @@ class Gpt : public Prior {
 
 }  // namespace
 
-TESSERA_EXPORT(Prior, Gpt, "gpt", {.version = "1.0", .revision = 1, .summary = "Causal transformer, exact likelihood, KV cache", .paper = ""})
+TESSERA_EXPORT(Prior, Gpt, "gpt",
+               {.version = "1.0", .revision = 1, .summary = "Causal transformer, exact likelihood, KV cache", .paper = ""})
 
 }  // namespace tessera

@@ -26,7 +26,8 @@ class MaskGit : public Prior {
 
   MaskGit(const Options& options, const PriorSpec& spec, Host&)
       : label_smoothing_(options.label_smoothing), schedule_(options.mask_schedule),
-        network_(register_module("network", std::make_shared<Transformer>(options.network, spec.layout, spec.classes, Transformer::Sight::bidirectional))) {}
+        network_(register_module(
+            "network", std::make_shared<Transformer>(options.network, spec.layout, spec.classes, Transformer::Sight::bidirectional))) {}
 
   Order order() const override { return Order::any(network_->layout().length()); }
 
@@ -50,12 +51,11 @@ class MaskGit : public Prior {
     auto scored = network_->score(hidden_BND.flatten(0, 1).index_select(0, index_M), batch.ids_BN.flatten().index_select(0, index_M),
                                   scored_M.remainder(positions), label_smoothing_);
     auto weight = static_cast<double>(scored_M.size(0));
-    return {scored.total, weight, {{"nll", scored.nll / weight}, {"masked", torch::tensor(weight / static_cast<double>(rows * positions))}}};
+    return {
+        scored.total, weight, {{"nll", scored.nll / weight}, {"masked", torch::tensor(weight / static_cast<double>(rows * positions))}}};
   }
 
-  std::unique_ptr<DecodeSession> open(const Condition& condition) override {
-    return std::make_unique<MaskedSession>(*network_, condition);
-  }
+  std::unique_ptr<DecodeSession> open(const Condition& condition) override { return std::make_unique<MaskedSession>(*network_, condition); }
 
  private:
   double label_smoothing_;

@@ -50,7 +50,8 @@ class Halton : public SamplingStrategy {
         size_t roll = options_.randomise ? static_cast<size_t>(roll_B[row].item<float>() * static_cast<double>(cells)) : 0;
         for (size_t i = 0; i < cells; ++i) {
           int64_t position = session.layout().offset(static_cast<int64_t>(plane)) + planes[plane][(i + roll) % cells];
-          if (ids_BN.data_ptr<int64_t>()[row * session.layout().length() + position] < 0) orders[static_cast<size_t>(row)].push_back(position);
+          if (ids_BN.data_ptr<int64_t>()[row * session.layout().length() + position] < 0)
+            orders[static_cast<size_t>(row)].push_back(position);
         }
       }
     return orders;

@@ -170,7 +170,9 @@ TEST(Transformer, ScoresWhatItsLogitsSay) {
     auto smoothed = net->score(hidden.flatten(0, 1), target.flatten(), slot_N.repeat({kRows}), 0.2);
     EXPECT_NEAR(smoothed.nll.item<double>(), nats, 1e-3) << c.name;
     double even = 0;  // the mean of -log p over the plane's vocabulary
-    for (int64_t slot = 0; slot < n; ++slot) even -= log_p.select(1, slot).narrow(-1, 0, c.layout.vocabulary(net->slots()[static_cast<size_t>(slot)])).mean(-1).sum().item<double>();
+    for (int64_t slot = 0; slot < n; ++slot)
+      even -=
+          log_p.select(1, slot).narrow(-1, 0, c.layout.vocabulary(net->slots()[static_cast<size_t>(slot)])).mean(-1).sum().item<double>();
     EXPECT_NEAR(smoothed.total.item<double>(), 0.8 * nats + 0.2 * even, 1e-3) << c.name;
   }
 }

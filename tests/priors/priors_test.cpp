@@ -48,7 +48,8 @@ TEST(MaskGit, MasksExactlyWhatTheScheduleSays) {
   torch::NoGradGuard no_grad;
   auto ids = torch::zeros({1, 64}, torch::kLong);
   for (const auto& name : MaskSchedule::names()) {
-    auto prior = make<Prior>(subject("maskgit", {{"mask_schedule", name}, {"width", int64_t{8}}, {"layers", int64_t{1}}}), {quickstart(), 0, nullptr});
+    auto prior = make<Prior>(subject("maskgit", {{"mask_schedule", name}, {"width", int64_t{8}}, {"layers", int64_t{1}}}),
+                             {quickstart(), 0, nullptr});
     prior->eval();
     double total = 0;
     constexpr int64_t kDraws = 400;
@@ -59,7 +60,8 @@ TEST(MaskGit, MasksExactlyWhatTheScheduleSays) {
       EXPECT_EQ(loss.weight, static_cast<double>(MaskSchedule(name).masked_in_training(r, 64))) << name;
       total += loss.weight / 64;
     }
-    const std::map<std::string, double> mean{{"linear", 0.5}, {"cosine", 0.6366}, {"arccos", 0.6366}, {"square", 0.6667}, {"cubic", 0.75}, {"root", 0.3333}};
+    const std::map<std::string, double> mean{{"linear", 0.5},    {"cosine", 0.6366}, {"arccos", 0.6366},
+                                             {"square", 0.6667}, {"cubic", 0.75},    {"root", 0.3333}};
     // The ceiling adds half a token; five standard errors of 400 draws with spread at most 0.31.
     EXPECT_NEAR(total / kDraws, mean.at(name) + 0.5 / 64, 5 * 0.31 / 20) << name;
   }
@@ -68,7 +70,8 @@ TEST(MaskGit, MasksExactlyWhatTheScheduleSays) {
 TEST(MaskGit, MasksEveryPositionEquallyOften) {
   // The gradient of the position embedding's own loss is hard to see; the scored positions are not: teach a network nothing,
   // then count through the loss of a batch in which one position alone carries id 1 and the head prefers id 0.
-  auto prior = make<Prior>(subject("maskgit", {{"width", int64_t{8}}, {"layers", int64_t{1}}, {"label_smoothing", 0.0}}), {TokenLayout({{1, 4, 2, true}}), 0, nullptr});
+  auto prior = make<Prior>(subject("maskgit", {{"width", int64_t{8}}, {"layers", int64_t{1}}, {"label_smoothing", 0.0}}),
+                           {TokenLayout({{1, 4, 2, true}}), 0, nullptr});
   prior->eval();
   torch::NoGradGuard no_grad;
   for (auto& parameter : prior->parameters()) parameter.zero_();

@@ -80,7 +80,7 @@ double p_value(uint64_t seed, DrawOptions truth, Mutant mutant = Mutant::none) {
   return boost::math::cdf(boost::math::complement(boost::math::chi_squared(static_cast<double>(degrees)), statistic));
 }
 
-const DrawOptions kSettings[] = {{1, 0, 1},   {0.7, 0, 1},  {1.6, 0, 1},   {1, 2, 1},    {1, 3, 1},     {0.8, 5, 1},
+const DrawOptions kSettings[] = {{1, 0, 1},   {0.7, 0, 1}, {1.6, 0, 1},   {1, 2, 1},    {1, 3, 1},     {0.8, 5, 1},
                                  {1, 0, 0.5}, {1, 0, 0.9}, {1.3, 0, 0.8}, {1, 6, 0.85}, {0.9, 4, 0.6}, {1, 0, 1e-9}};
 
 TEST(Draws, FollowTheirDistribution) {
@@ -88,7 +88,8 @@ TEST(Draws, FollowTheirDistribution) {
   double threshold = kFamilyError / static_cast<double>(std::size(kSettings));
   uint64_t seed = 100;
   for (const auto& options : kSettings)
-    EXPECT_GT(p_value(seed++, options), threshold) << "temperature " << options.temperature << ", top_k " << options.top_k << ", top_p " << options.top_p;
+    EXPECT_GT(p_value(seed++, options), threshold)
+        << "temperature " << options.temperature << ", top_k " << options.top_k << ", top_p " << options.top_p;
 }
 
 TEST(Draws, OfMutantsAreRejected) {
@@ -159,11 +160,17 @@ std::string text_of(const std::function<void()>& call) {
 TEST(Draws, RefuseWhatCannotBeDrawn) {
   SamplingContext context(3, torch::arange(1), layout(), {});
   auto position = torch::full({1, 1}, 4, torch::kLong);
-  EXPECT_EQ(text_of([&] { context.draw(torch::full({1, 1, 4}, NAN), position, {}); }),
+  EXPECT_EQ(text_of([&] {
+              context.draw(torch::full({1, 1, 4}, NAN), position, {});
+            }),
             "draw: no id can be drawn at position 4: its logits are NaN or all -inf");
-  EXPECT_EQ(text_of([&] { context.draw(torch::zeros({1, 1, 4}), torch::full({1, 1}, 500, torch::kLong), {}); }),
+  EXPECT_EQ(text_of([&] {
+              context.draw(torch::zeros({1, 1, 4}), torch::full({1, 1}, 500, torch::kLong), {});
+            }),
             "draw: position 500 outside a layout of 500");
-  EXPECT_EQ(text_of([&] { context.draw(torch::zeros({2, 1, 4}), torch::zeros({2, 1}, torch::kLong), {}); }),
+  EXPECT_EQ(text_of([&] {
+              context.draw(torch::zeros({2, 1, 4}), torch::zeros({2, 1}, torch::kLong), {});
+            }),
             "draw: logits [2, 1, 4] and positions [2, 1] for 1 samples");
   EXPECT_EQ(text_of([] { SamplingContext(0, torch::arange(1), layout(), {.temperature = -1}); }), "temperature must be at least 0");
   EXPECT_EQ(text_of([] { SamplingContext(0, torch::arange(1), layout(), {.top_p = 0}); }), "top_p must lie in (0, 1]");
@@ -174,7 +181,8 @@ TEST(ChoiceNoise, IsStandardGumbel) {
   auto g = context.gumbel(torch::arange(kPositions).expand({kRows, kPositions}).contiguous(), "choice", {1, 8}).to(torch::kDouble);
   EXPECT_NEAR(g.mean().item<double>(), 0.57722, 5 * 1.2825 / 1000);  // five standard errors
   EXPECT_NEAR(g.var().item<double>(), 1.64493, 0.02);
-  EXPECT_FALSE(g.equal(context.gumbel(torch::arange(kPositions).expand({kRows, kPositions}).contiguous(), "choice", {2, 8}).to(torch::kDouble)));
+  EXPECT_FALSE(
+      g.equal(context.gumbel(torch::arange(kPositions).expand({kRows, kPositions}).contiguous(), "choice", {2, 8}).to(torch::kDouble)));
 }
 
 }  // namespace

@@ -75,7 +75,8 @@ TEST(MaskSchedule, OneStepCommitsAllAndNothingMaskedStaysNothing) {
 
 // E[gamma] over r ~ U(0, 1), by the midpoint rule.
 TEST(MaskSchedule, HasTheMeanOfItsFormula) {
-  const std::pair<const char*, double> means[] = {{"linear", 0.5}, {"cosine", 0.6366}, {"arccos", 0.6366}, {"square", 0.6667}, {"cubic", 0.75}, {"root", 0.3333}};
+  const std::pair<const char*, double> means[] = {{"linear", 0.5},    {"cosine", 0.6366}, {"arccos", 0.6366},
+                                                  {"square", 0.6667}, {"cubic", 0.75},    {"root", 0.3333}};
   for (const auto& mean : means) {
     double sum = 0;
     for (int i = 0; i < 100000; ++i) sum += MaskSchedule(mean.first).masked_fraction((i + 0.5) / 100000);
@@ -107,9 +108,30 @@ std::vector<std::pair<int64_t, int64_t>> first_cells(int64_t size) {
 
 TEST(Halton, VisitsTheGoldenCells) {
   using Cells = std::vector<std::pair<int64_t, int64_t>>;
-  EXPECT_EQ(first_cells(16), (Cells{{8, 5}, {4, 10}, {12, 1}, {2, 7}, {10, 12}, {6, 3}, {14, 8}, {1, 14}, {9, 0}, {5, 5}, {13, 11}, {3, 2}, {11, 7}, {7, 13}, {15, 4}, {0, 9}}));
-  EXPECT_EQ(first_cells(8), (Cells{{4, 2}, {2, 5}, {6, 0}, {1, 3}, {5, 6}, {3, 1}, {7, 4}, {0, 7}, {4, 0}, {2, 2}, {6, 5}, {1, 1}, {5, 3}, {3, 6}, {7, 2}, {0, 4}}));
-  EXPECT_EQ(first_cells(4), (Cells{{2, 1}, {1, 2}, {3, 0}, {0, 1}, {2, 3}, {1, 0}, {3, 2}, {0, 3}, {2, 0}, {1, 1}, {0, 0}, {1, 3}, {3, 1}, {0, 2}, {3, 3}, {2, 2}}));
+  EXPECT_EQ(first_cells(16), (Cells{{8, 5},
+                                    {4, 10},
+                                    {12, 1},
+                                    {2, 7},
+                                    {10, 12},
+                                    {6, 3},
+                                    {14, 8},
+                                    {1, 14},
+                                    {9, 0},
+                                    {5, 5},
+                                    {13, 11},
+                                    {3, 2},
+                                    {11, 7},
+                                    {7, 13},
+                                    {15, 4},
+                                    {0, 9}}));
+  EXPECT_EQ(
+      first_cells(8),
+      (Cells{
+          {4, 2}, {2, 5}, {6, 0}, {1, 3}, {5, 6}, {3, 1}, {7, 4}, {0, 7}, {4, 0}, {2, 2}, {6, 5}, {1, 1}, {5, 3}, {3, 6}, {7, 2}, {0, 4}}));
+  EXPECT_EQ(
+      first_cells(4),
+      (Cells{
+          {2, 1}, {1, 2}, {3, 0}, {0, 1}, {2, 3}, {1, 0}, {3, 2}, {0, 3}, {2, 0}, {1, 1}, {0, 0}, {1, 3}, {3, 1}, {0, 2}, {3, 3}, {2, 2}}));
 }
 
 TEST(Halton, TakesAsManyPointsAsItNeeds) {

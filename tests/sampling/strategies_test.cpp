@@ -66,7 +66,8 @@ TEST(IterativeMasking, CommitsAsManyAsTheScheduleSays) {
     for (int64_t step = 0; step < 8; ++step) {
       int64_t left = MaskSchedule(name).masked_after(step, 8, 64, masked);
       for (int64_t row = 0; row < 2; ++row)
-        EXPECT_EQ(static_cast<int64_t>(row_of(session->committed[static_cast<size_t>(step)], row).size()), masked - left) << name << ", step " << step;
+        EXPECT_EQ(static_cast<int64_t>(row_of(session->committed[static_cast<size_t>(step)], row).size()), masked - left)
+            << name << ", step " << step;
       masked = left;
     }
   }
@@ -101,7 +102,8 @@ TEST(IterativeMasking, CountsEachRowFromItsOwnHoles) {
 
 TEST(IterativeMasking, BreaksTiesByIndex) {
   auto session = uniform_session(grid(2, 4), 1, Order::any(8));
-  sample(*strategy("iterative_masking", {{"steps", int64_t{4}}, {"schedule", std::string("linear")}, {"choice_temperature", 0.0}}), *session);
+  sample(*strategy("iterative_masking", {{"steps", int64_t{4}}, {"schedule", std::string("linear")}, {"choice_temperature", 0.0}}),
+         *session);
   std::vector<std::vector<int64_t>> expected{{0, 1}, {2, 3}, {4, 5}, {6, 7}};
   for (size_t step = 0; step < 4; ++step) EXPECT_EQ(row_of(session->committed[step], 0), expected[step]);
 }
@@ -111,7 +113,8 @@ TEST(IterativeMasking, CommitsTheMostConfidentFirst) {
   auto logits = torch::zeros({8, 4});
   for (int64_t n = 0; n < 8; ++n) logits[n][1] = 0.5 * static_cast<double>(n + 1);
   FixedSession session(logits, grid(2, 4), Order::any(8), 1);
-  sample(*strategy("iterative_masking", {{"steps", int64_t{4}}, {"schedule", std::string("linear")}, {"choice_temperature", 0.0}}), session, {.temperature = 0});
+  sample(*strategy("iterative_masking", {{"steps", int64_t{4}}, {"schedule", std::string("linear")}, {"choice_temperature", 0.0}}), session,
+         {.temperature = 0});
   std::vector<std::vector<int64_t>> expected{{6, 7}, {4, 5}, {2, 3}, {0, 1}};
   for (size_t step = 0; step < 4; ++step) EXPECT_EQ(row_of(session.committed[step], 0), expected[step]);
 }

@@ -13,8 +13,8 @@ int64_t instances = 0;
 class MutantSession : public DecodeSession {
  public:
   MutantSession(std::unique_ptr<DecodeSession> inner, std::string mutant, at::Tensor secret)
-      : DecodeSession(inner->order(), inner->layout(), inner->batch(), inner->device()), inner_(std::move(inner)), mutant_(std::move(mutant)),
-        secret_(std::move(secret)) {}
+      : DecodeSession(inner->order(), inner->layout(), inner->batch(), inner->device()), inner_(std::move(inner)),
+        mutant_(std::move(mutant)), secret_(std::move(secret)) {}
 
  protected:
   at::Tensor do_logits(const at::Tensor& positions_BQ, Step step) override {
@@ -53,11 +53,33 @@ class PriorMutants : public Prior {
     template <class Visitor>
     void visit(Visitor& v) {
       v("mutant", mutant, "The law to break.", Effect::architecture,
-        one_of({"none", "order_fits", "asking_changes_nothing", "sees_lower_only", "sees_committed", "committed_scored_as_absent",
-                "keeps_committed", "finite_inside_vocabulary", "rows_independent", "batch_size_free", "label_stays_in_row",
-                "label_matters", "null_label_is_its_own", "cost_counted", "smallest_layout", "weight_counts_tokens",
-                "planes_normalised", "loss_is_teacher_forcing", "loss_repeatable", "causal_leak", "visible_not_scored", "learns",
-                "ratio_per_sample", "starts_near_uniform", "every_parameter_used", "state_in_dictionary", "created_from_seed",
+        one_of({"none",
+                "order_fits",
+                "asking_changes_nothing",
+                "sees_lower_only",
+                "sees_committed",
+                "committed_scored_as_absent",
+                "keeps_committed",
+                "finite_inside_vocabulary",
+                "rows_independent",
+                "batch_size_free",
+                "label_stays_in_row",
+                "label_matters",
+                "null_label_is_its_own",
+                "cost_counted",
+                "smallest_layout",
+                "weight_counts_tokens",
+                "planes_normalised",
+                "loss_is_teacher_forcing",
+                "loss_repeatable",
+                "causal_leak",
+                "visible_not_scored",
+                "learns",
+                "ratio_per_sample",
+                "starts_near_uniform",
+                "every_parameter_used",
+                "state_in_dictionary",
+                "created_from_seed",
                 "global_state_kept"}));
     }
   };
@@ -66,8 +88,9 @@ class PriorMutants : public Prior {
     masked_ = is("visible_not_scored") || is("ratio_per_sample");
     if (is("smallest_layout") && spec.layout.length() == 1) throw OptionError("", "one position");
     auto layout = spec.layout;
-    network_ = register_module("network", std::make_shared<Transformer>(TransformerOptions{32, 1, 2, 0.0, "learned"}, layout, spec.classes,
-                                                                        masked_ ? Transformer::Sight::bidirectional : Transformer::Sight::causal));
+    network_ =
+        register_module("network", std::make_shared<Transformer>(TransformerOptions{32, 1, 2, 0.0, "learned"}, layout, spec.classes,
+                                                                 masked_ ? Transformer::Sight::bidirectional : Transformer::Sight::causal));
     if (is("every_parameter_used")) register_parameter("unused", torch::zeros({3}));
     secret_ = torch::rand({1}) + 0.5;
     torch::NoGradGuard no_grad;
@@ -98,7 +121,8 @@ class PriorMutants : public Prior {
     if (is("global_state_kept")) torch::manual_seed(1);
     if (is("loss_repeatable")) scored.total = scored.total * (1 + 0.1 * torch::rand({}));
     if (is("planes_normalised"))
-      scored.total = static_cast<double>(rows * slots) * std::log(static_cast<double>(network_->layout().max_vocabulary())) + 0 * scored.total;
+      scored.total =
+          static_cast<double>(rows * slots) * std::log(static_cast<double>(network_->layout().max_vocabulary())) + 0 * scored.total;
     return {scored.total, static_cast<double>(is("weight_counts_tokens") ? rows : rows * slots), {}};
   }
 

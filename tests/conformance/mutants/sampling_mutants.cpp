@@ -16,10 +16,27 @@ class SamplingMutants : public SamplingStrategy {
     template <class Visitor>
     void visit(Visitor& v) {
       v("mutant", mutant, "The law to break.", Effect::inference,
-        one_of({"none", "decides_all", "keeps_known", "idle_when_all_known", "commits_what_was_drawn", "asks_only_undecided",
-                "no_wasted_question", "bounded_questions", "steps_advance", "rows_independent", "uneven_rows", "repeatable",
-                "no_state_between_runs", "seed_matters", "global_state_kept", "several_planes", "one_position", "no_grid",
-                "temperature_zero_is_argmax", "respects_top_k", "exact_when_sequential"}));
+        one_of({"none",
+                "decides_all",
+                "keeps_known",
+                "idle_when_all_known",
+                "commits_what_was_drawn",
+                "asks_only_undecided",
+                "no_wasted_question",
+                "bounded_questions",
+                "steps_advance",
+                "rows_independent",
+                "uneven_rows",
+                "repeatable",
+                "no_state_between_runs",
+                "seed_matters",
+                "global_state_kept",
+                "several_planes",
+                "one_position",
+                "no_grid",
+                "temperature_zero_is_argmax",
+                "respects_top_k",
+                "exact_when_sequential"}));
     }
   };
   SamplingMutants(const Options& options, const SamplingSpec&, Host&) : mutant_(options.mutant), instance_(++instances) {}
@@ -36,7 +53,8 @@ class SamplingMutants : public SamplingStrategy {
     std::vector<int64_t> order(static_cast<size_t>(is("several_planes") ? layout.planes()[0].positions() : layout.length()));
     std::iota(order.begin(), order.end(), 0);
     const auto& rank = session.order().rank_N;
-    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return rank[static_cast<size_t>(a)] < rank[static_cast<size_t>(b)]; });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int64_t a, int64_t b) { return rank[static_cast<size_t>(a)] < rank[static_cast<size_t>(b)]; });
     if (is("decides_all")) order.pop_back();
 
     auto known_BN = session.ids_BN().clone() >= 0;
@@ -71,9 +89,12 @@ class SamplingMutants : public SamplingStrategy {
     if (is("repeatable")) ids_BQ = (ids_BQ + instance_) % vocabulary;
     if (is("no_state_between_runs")) ids_BQ = (ids_BQ + runs_) % vocabulary;
     if (is("temperature_zero_is_argmax") || is("respects_top_k"))
-      ids_BQ = SamplingContext(step.index, torch::arange(session.batch()), session.layout(), {}).draw(logits_BQK, positions_BQ, step).ids_BQ;
+      ids_BQ =
+          SamplingContext(step.index, torch::arange(session.batch()), session.layout(), {}).draw(logits_BQK, positions_BQ, step).ids_BQ;
     if (is("seed_matters"))
-      ids_BQ = SamplingContext(0, torch::zeros({session.batch()}, torch::kLong), session.layout(), {}).draw(logits_BQK, positions_BQ, step).ids_BQ;
+      ids_BQ = SamplingContext(0, torch::zeros({session.batch()}, torch::kLong), session.layout(), {})
+                   .draw(logits_BQK, positions_BQ, step)
+                   .ids_BQ;
     session.commit(positions_BQ, ids_BQ);
   }
 
@@ -83,6 +104,7 @@ class SamplingMutants : public SamplingStrategy {
 
 }  // namespace
 
-TESSERA_EXPORT(SamplingStrategy, SamplingMutants, "sampling_mutants", {.version = "1.0", .revision = 1, .summary = "Breaks one law at a time"})
+TESSERA_EXPORT(SamplingStrategy, SamplingMutants, "sampling_mutants",
+               {.version = "1.0", .revision = 1, .summary = "Breaks one law at a time"})
 
 }  // namespace tessera
