@@ -41,7 +41,7 @@ void print_pictures(SQLite::Database& database, const Plan& plan, const fs::path
       const auto grid = draw_grid(database, results, {plan.experiment, {request}, std::nullopt, 12});
       fs::create_directories(file.parent_path());
       write_file_atomically(file, encode_png(grid.image));
-      fmt::print("Picture     {} ({})\n", file.string(), fmt::join(grid.rows, ", "));
+      fmt::print("Picture     {} ({} rows)\n", file.string(), grid.rows.size());
       for (const auto& note : grid.notes) fmt::print("            {}\n", note);
     } catch (const Error& error) {
       fmt::print("Picture     none of {}: {}\n", request, error.what());
@@ -64,7 +64,7 @@ void print_closing(const Plan& plan, const RunSummary& summary, const CommonOpti
   fmt::print("\n{}\n", comparison_text(comparison, terminal_width()));
   with_ledger_errors(file, [&] { print_pictures(database, plan, common.results); });
   fmt::print("Ledger      {}\n", file.string());
-  fmt::print("Cost        {} in all, {:.0f} CPU-seconds in hosts\n", clock_text(summary.seconds), summary.cpu_seconds);
+  fmt::print("Cost        {} and {:.0f} CPU-seconds of hosts in this run\n", clock_text(summary.seconds), summary.cpu_seconds);
   const auto at = common.results == "results" ? "" : " --results " + shell_word(common.results.string());
   const auto& trial = plan.trials.back();
   const auto name = fmt::format("{}/{}/{}", plan.experiment, plan.cells[trial.cell].label, trial.seed);

@@ -52,9 +52,8 @@ ProgressDisplay::ProgressDisplay(const Plan& plan, std::FILE* out, std::function
 ProgressDisplay::~ProgressDisplay() { erase(); }
 
 std::string ProgressDisplay::name(const PlannedStage& stage) const {
-  if (stage.users == plan_.trials.size()) return stage.title();
-  const auto seeds = plan_.seeds.size() > 1 && stage.users == 1 ? fmt::format(", seed {}", stage.seed) : "";
-  return fmt::format("{} ({}{})", stage.title(), stage.used_by, seeds);
+  const auto users = plan_.trials.size() > 1 ? plan_.users(stage) : "";
+  return users.empty() ? stage.title() : fmt::format("{} ({})", stage.title(), users);
 }
 
 void ProgressDisplay::started(const PlannedStage& stage) {

@@ -42,6 +42,9 @@ const CatalogPlugin& find(const Catalog& catalog, const std::string& name) {
     names.push_back(name_of(plugin));
     if (names.back() == name) return plugin;
   }
+  for (const auto& refused : catalog.refused())
+    if (name.substr(name.find('/') + 1) == refused.file.stem())
+      throw Error(ExitCode::bad_plugin, fmt::format("{} was refused: {}", refused.file.string(), refused.reason));
   const auto near = did_you_mean(name, names);
   throw Error(ExitCode::bad_plugin, fmt::format("found no plugin '{}', expected one that `tessera plugins` lists{}", name,
                                                 near ? fmt::format("; did you mean \"{}\"?", *near) : ""));

@@ -110,8 +110,10 @@ Plan make_plan(const Experiment& experiment, const Declarations& declarations, c
         const auto [at, fresh] = known.emplace(stage.key, plan.stages.size());
         if (fresh)
           plan.stages.push_back({stage.kind, stage.key, stage.subject, stage.request, std::move(stage.parts), stage.inputs, stage.seed,
-                                 StageState::to_run, "", plan.cells[c].label, c, 0});
-        ++plan.stages[at->second].users;
+                                 StageState::to_run, "", c, {}, 0, seed});
+        auto& planned = plan.stages[at->second];
+        ++planned.trials;
+        if (planned.cells.empty() || planned.cells.back() != c) planned.cells.push_back(c);
       }
       plan.trials.push_back(std::move(trial));
     }
@@ -158,7 +160,7 @@ Json plan_json(const Plan& plan) {
     trials.push_back({{"cell", plan.cells[trial.cell].label}, {"seed", trial.seed}, {"stages", trial.stages}});
   for (const auto& stage : plan.stages)
     stages.push_back({{"kind", stage.kind}, {"key", stage.key}, {"state", to_string(stage.state)}, {"inputs", stage.inputs},
-                      {"parts", stage.parts}, {"trials", stage.users}});
+                      {"parts", stage.parts}, {"trials", stage.trials}});
   return {{"experiment", plan.experiment}, {"question", plan.question}, {"source", plan.source}, {"baseline", plan.baseline},
           {"seeds", plan.seeds},           {"cells", cells},            {"trials", trials},      {"stages", stages},
           {"lapsed", lapsed},              {"problems", plan.problems}};

@@ -20,8 +20,10 @@ struct PlannedStage {
   int64_t seed = 0;
   StageState state = StageState::to_run;
   std::string stale_input;   // the slot whose outputs are no longer those that were read
-  std::string used_by;       // label of the first cell that needs it, for humans
-  size_t cell = 0, users = 0;  // first cell; number of trials
+  size_t cell = 0;             // the first that needs it
+  std::vector<size_t> cells;   // all of them
+  size_t trials = 0;
+  int64_t trial_seed = 0;      // of the first trial
 
   std::string title() const;  // "evaluation of samples top_half"
 };
@@ -42,6 +44,8 @@ struct Plan {
   std::vector<std::string> problems;  // "origin: key: found …, expected …"; a plan with problems cannot run
 
   const PlannedStage& stage(const std::string& key) const;
+  // For humans: "" where all trials need it, "masked", "masked, halton", "5 cells"; with the seed where that tells it apart.
+  std::string users(const PlannedStage& stage) const;
   size_t count(StageState state) const;
 };
 

@@ -25,7 +25,7 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   return text;
 }
 
-std::string count(size_t n, const char* noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
+std::string counted(size_t n, const char* noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
 
 // 224310 -> "224 k"
 std::string parameters(const Json& answer, const char* part) {
@@ -66,8 +66,8 @@ std::string stages_text(const Plan& plan) {
   for (const auto& stage : plan.stages) {
     std::string state = to_string(stage.state);
     if (stage.state == StageState::stale) state += fmt::format(": its {} changed", stage.stale_input);
-    auto user = stage.users == 1 ? stage.used_by : stage.users == plan.trials.size() ? "all trials" : fmt::format("{} trials", stage.users);
-    rows.push_back({stage.title(), stage.key.substr(0, 12), state, user});
+    const auto users = plan.users(stage);
+    rows.push_back({stage.title(), stage.key.substr(0, 12), state, users.empty() ? "all trials" : users});
   }
   return table(rows);
 }
@@ -81,9 +81,20 @@ std::string PlannedStage::title() const {
   return text;
 }
 
+std::string Plan::users(const PlannedStage& stage) const {
+  constexpr size_t kNamed = 3;
+  if (stage.trials == trials.size() && trials.size() > 1) return {};
+  std::vector<std::string> labels;
+  for (const size_t index : stage.cells) labels.push_back(cells[index].label);
+  auto text = stage.cells.size() > kNamed ? counted(stage.cells.size(), "cell") : fmt::format("{}", fmt::join(labels, ", "));
+  // A stage of several seeds is pinned: it belongs to none of them.
+  if (seeds.size() > 1 && stage.trials == stage.cells.size()) text += fmt::format(", seed {}", stage.trial_seed);
+  return text;
+}
+
 std::string plan_text(const Plan& plan) {
-  auto text = fmt::format("{}: {} x {} = {}, {}", plan.source, count(plan.cells.size(), "cell"), count(plan.seeds.size(), "seed"),
-                          count(plan.trials.size(), "trial"), count(plan.stages.size(), "stage"));
+  auto text = fmt::format("{}: {} x {} = {}, {}", plan.source, counted(plan.cells.size(), "cell"), counted(plan.seeds.size(), "seed"),
+                          counted(plan.trials.size(), "trial"), counted(plan.stages.size(), "stage"));
   text += fmt::format(": {} to run, {} reused", plan.count(StageState::to_run), plan.count(StageState::reused));
   if (const auto stale = plan.count(StageState::stale)) text += fmt::format(", {} stale", stale);
   text += "\n";
@@ -101,7 +112,7 @@ std::string plan_text(const Plan& plan) {
 }
 
 std::string problems_text(const Plan& plan) {
-  return fmt::format("{}: {}\n{}", plan.source, count(plan.problems.size(), "problem"), fmt::join(plan.problems, "\n"));
+  return fmt::format("{}: {}\n{}", plan.source, counted(plan.problems.size(), "problem"), fmt::join(plan.problems, "\n"));
 }
 
 }  // namespace tessera

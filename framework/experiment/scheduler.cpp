@@ -205,7 +205,8 @@ class Scheduler {
       node.status = Status::elsewhere;
       return;
     }
-    const bool asked_to_stop = signals_.count() > 0 && status.signal == SIGKILL;
+    // A host that has not yet installed its handlers dies of the signal that asks it to stop.
+    const bool asked_to_stop = signals_.count() > 0 && (status.signal == SIGKILL || status.signal == SIGTERM);
     if ((status.signal == 0 && status.code == static_cast<int>(ExitCode::interrupted)) || asked_to_stop)
       return settle(node, {StageOutcome::interrupted, "", "", ExitCode::interrupted, seconds});
     settle(node, failure(one, status, seconds));

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include "core/error.hpp"
 #include "core/fault.hpp"
 #include "core/files.hpp"
+#include "core/hash.hpp"
 #include "core/journal.hpp"
 #include "core/stage_folder.hpp"
 #include "core/subprocess.hpp"
@@ -100,8 +102,25 @@ ExitCode check() {
   return ExitCode::ok;
 }
 
-ExitCode dispatch(const std::string& mode) {
+// A library of the double is any file whose name is that of a fake plugin.
+ExitCode probe(const std::vector<std::string>& files) {
+  for (const auto& file : files) {
+    std::cout << to_line({{"type", "begin"}, {"file", file}}) << std::endl;
+    Json line = {{"type", "refused"}, {"file", file}, {"reason", "it is no fake plugin"}};
+    for (auto plugin : fake_plugins()) {
+      if (plugin.value("id", "") != std::filesystem::path(file).stem()) continue;
+      plugin["file"] = file;
+      plugin["sha256"] = sha256_file(file);
+      line = plugin;
+    }
+    std::cout << to_line(line) << std::endl;
+  }
+  return ExitCode::ok;
+}
+
+ExitCode dispatch(const std::string& mode, const std::vector<std::string>& rest) {
   if (mode == "work") return work();
+  if (mode == "--probe") return probe(rest);
   if (mode == "--check") return check();
   if (mode == "--engine") std::cout << to_line(fake_engine_manifest()) << std::endl;
   return ExitCode::ok;
@@ -113,7 +132,7 @@ ExitCode dispatch(const std::string& mode) {
 int main(int argc, char** argv) {
   tessera::die_with_parent();
   try {
-    return static_cast<int>(tessera::dispatch(argc > 1 ? argv[1] : ""));
+    return static_cast<int>(tessera::dispatch(argc > 1 ? argv[1] : "", {argv + std::min(argc, 2), argv + argc}));
   } catch (const std::exception& error) {
     std::cerr << error.what() << std::endl;
     return 1;

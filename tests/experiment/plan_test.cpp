@@ -147,9 +147,9 @@ TEST(Plan, Text) {
   evaluation of calibration   kkkkkkkkkkkk  to run  all trials
   evaluation of prior         kkkkkkkkkkkk  to run  causal
   evaluation of samples free  kkkkkkkkkkkk  to run  causal
-  prior                       kkkkkkkkkkkk  to run  2 trials
+  prior                       kkkkkkkkkkkk  to run  masked, halton
   samples free                kkkkkkkkkkkk  to run  masked
-  evaluation of prior         kkkkkkkkkkkk  to run  2 trials
+  evaluation of prior         kkkkkkkkkkkk  to run  masked, halton
   evaluation of samples free  kkkkkkkkkkkk  to run  masked
   samples free                kkkkkkkkkkkk  to run  halton
   evaluation of samples free  kkkkkkkkkkkk  to run  halton

@@ -6,12 +6,6 @@
 
 namespace tessera {
 
-// Three arms that share a tokenizer, two of them a prior.
-inline const std::string kThreeArms =
-    "tokenizer.encoder.plugin = \"conv\"\ntokenizer.quantizer.plugin = \"vq\"\nprior.plugin = \"gpt\"\nsampling.plugin = \"scan_line\"\n"
-    "baseline = \"causal\"\n[arm.causal]\n[arm.masked]\nprior.plugin = \"maskgit\"\nsampling.plugin = \"iterative_masking\"\n"
-    "[arm.halton]\nprior.plugin = \"maskgit\"\nsampling.plugin = \"halton\"\n";
-
 class Planner {
  public:
   Plan plan(const std::string& text, const std::vector<std::string>& words = {}) {
