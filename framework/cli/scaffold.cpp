@@ -225,13 +225,17 @@ class @CLASS@ : public SamplingStrategy {
   }
 
   void sample(DecodeSession& session, SamplingContext& context) override {
-    const int64_t positions = session.layout().length(), steps = std::min(options_.steps, positions);
-    auto all_BN = torch::arange(positions, torch::kLong).to(session.device()).expand({session.batch(), positions});
-    auto order_BN = context.gumbel(all_BN, "order", {0, steps}).argsort(1, false);
+    // A random order of the undecided positions; known tokens are behind them and never asked.
+    const int64_t length = session.layout().length();
+    auto known_BN = session.ids_BN() >= 0;
+    auto all_BN = torch::arange(length, torch::kLong).to(session.device()).expand({session.batch(), length});
+    auto key_BN = context.gumbel(all_BN, "order", {0, 1}).masked_fill(known_BN, std::numeric_limits<float>::infinity());
+    auto order_BN = key_BN.argsort(1, false);
+    const auto undecided = (length - known_BN.sum(1)).max().item<int64_t>(), steps = std::min(options_.steps, undecided);
+
     for (int64_t step = 0; step < steps; ++step) {
-      auto mine_BQ = order_BN.slice(1, positions * step / steps, positions * (step + 1) / steps);
-      // Known tokens are left as they are.
-      auto positions_BQ = torch::where(session.ids_BN().gather(1, mine_BQ) >= 0, -1, mine_BQ);
+      auto mine_BQ = order_BN.slice(1, undecided * step / steps, undecided * (step + 1) / steps);
+      auto positions_BQ = torch::where(known_BN.gather(1, mine_BQ), -1, mine_BQ);
       Step now{step, steps};
       session.commit(positions_BQ, context.draw(session.logits(positions_BQ, now), positions_BQ, now).ids_BQ);
     }
