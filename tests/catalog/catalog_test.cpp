@@ -166,6 +166,8 @@ TEST_F(CountingHost, EngineManifestIsAskedForOnce) {
 TEST_F(CountingHost, AnswersAreKeptUntilWhatTheyWereReadFromChanges) {
   settings_.built_in = {fs::path(TESSERA_BINARY_DIR) / "plugins"};
   Catalog catalog(settings_);
+  for (const auto& refused : catalog.refused()) EXPECT_EQ(refused.reason, "") << refused.file;
+  ASSERT_TRUE(catalog.find("encoder", "conv") && catalog.find("quantizer", "fsq") && catalog.find("prior", "gpt") && catalog.find("sampling", "scan_line"));
   Json request = check_request(catalog, *catalog.find("quantizer", "fsq"));
   fs::path sequences = folder_ / "emoji-test.txt";
   fs::copy_file("/usr/share/unicode/emoji/emoji-test.txt", sequences);
