@@ -1,9 +1,10 @@
-# tessera_add_test(NAME [TORCH] SOURCES … LIBRARIES … [LABELS …]): one GoogleTest program, known to CTest as one test.
+# tessera_add_test(NAME [TORCH] [NO_ASAN] SOURCES … LIBRARIES … [LABELS …]): one GoogleTest program, known to CTest as one test.
 # Labels: fast (default; all of them together stay under a minute) or slow (runs alone). What is fast and free of LibTorch
-# gets the label asan too: the preset asan builds and runs those (target tessera_asan_tests).
+# gets the label asan too: the preset asan builds and runs those (target tessera_asan_tests). NO_ASAN is for tests that need
+# the real host and plugins, which would have to be built for it.
 add_custom_target(tessera_asan_tests)
 function(tessera_add_test name)
-  cmake_parse_arguments(arg "TORCH" "" "SOURCES;LIBRARIES;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "TORCH;NO_ASAN" "" "SOURCES;LIBRARIES;LABELS" ${ARGN})
   if(TESSERA_SKIP_UNWRITTEN_TESTS)
     set(present "")
     foreach(source ${arg_SOURCES})
@@ -29,7 +30,7 @@ function(tessera_add_test name)
   set(processors 1)
   if(slow IN_LIST arg_LABELS)
     set(processors 2)
-  elseif(NOT arg_TORCH)
+  elseif(NOT arg_TORCH AND NOT arg_NO_ASAN AND NOT "tessera::sdk" IN_LIST arg_LIBRARIES)
     list(APPEND arg_LABELS asan)
     list(REMOVE_DUPLICATES arg_LABELS)
     add_dependencies(tessera_asan_tests ${name})
