@@ -29,7 +29,8 @@ std::vector<std::string> requests_of(const Plan& plan) {
 
 // A file name for any request: "cells:0101" has characters that shells and archives dislike.
 std::string file_stem(std::string text) {
-  std::replace_if(text.begin(), text.end(), [](unsigned char c) { return !std::isalnum(c) && c != '_' && c != '-' && c != '.' && c != '/'; }, '_');
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return !std::isalnum(c) && c != '_' && c != '-' && c != '.' && c != '/'; }, '_');
   return text;
 }
 
@@ -51,7 +52,9 @@ void print_pictures(SQLite::Database& database, const Plan& plan, const fs::path
 
 // In quotes where a shell would split or expand it.
 std::string shell_word(const std::string& word) {
-  const bool plain = std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isalnum(c) || std::string("_-./=:,").find(static_cast<char>(c)) != std::string::npos; });
+  const bool plain = std::all_of(word.begin(), word.end(), [](unsigned char c) {
+    return std::isalnum(c) || std::string("_-./=:,").find(static_cast<char>(c)) != std::string::npos;
+  });
   return plain ? word : "'" + word + "'";
 }
 
@@ -68,8 +71,10 @@ void print_closing(const Plan& plan, const RunSummary& summary, const CommonOpti
   const auto at = common.results == "results" ? "" : " --results " + shell_word(common.results.string());
   const auto& trial = plan.trials.back();
   const auto name = fmt::format("{}/{}/{}", plan.experiment, plan.cells[trial.cell].label, trial.seed);
-  fmt::print("\nTry next:\n  tessera show {}{}\n  tessera sample {}{} sampling.logits.temperature=0.9\n  tessera query{} \"SELECT cell, slot, metric, value FROM v_score WHERE goal <> 'none'\"\n",
-             shell_word(name), at, shell_word(name), at, at);
+  fmt::print(
+      "\nTry next:\n  tessera show {}{}\n  tessera sample {}{} sampling.logits.temperature=0.9\n  tessera query{} \"SELECT cell, slot, "
+      "metric, value FROM v_score WHERE goal <> 'none'\"\n",
+      shell_word(name), at, shell_word(name), at, at);
 }
 
 }  // namespace tessera

@@ -18,7 +18,7 @@ po::options_description CommandLine::shared() const {
   shared.add_options()("results", po::value<std::string>()->value_name("DIR"), "Results folder (default: ./results).")(
       "plugin-path", po::value<std::vector<std::string>>()->composing()->value_name("DIR"),
       "Folder to search for plugins, too; may be repeated.")("json", po::bool_switch(), "Print JSON.")("help,h", po::bool_switch(),
-                                                                                                        "Print this help.");
+                                                                                                       "Print this help.");
   return shared;
 }
 
@@ -67,8 +67,7 @@ bool CommandLine::parse(const std::vector<std::string>& arguments, int min_words
     for (const auto& folder : values["plugin-path"].as<std::vector<std::string>>()) common_.plugin_path.emplace_back(folder);
   if (values.count("words")) words_ = values["words"].as<std::vector<std::string>>();
   const int count = static_cast<int>(words_.size());
-  if (count < min_words)
-    throw Error(ExitCode::bad_config, fmt::format("Usage: tessera {} {}", verb_.name, verb_.synopsis));
+  if (count < min_words) throw Error(ExitCode::bad_config, fmt::format("Usage: tessera {} {}", verb_.name, verb_.synopsis));
   if (max_words >= 0 && count > max_words)
     throw Error(ExitCode::bad_config, fmt::format("tessera {}: found '{}', expected no further word. Usage: tessera {} {}", verb_.name,
                                                   words_[static_cast<size_t>(max_words)], verb_.name, verb_.synopsis));

@@ -94,7 +94,8 @@ void ProgressDisplay::ended(const PlannedStage& stage, const StageResult& result
   switch (result.outcome) {
     case StageOutcome::done: say(fmt::format("{}: done in {}", name(stage), clock_text(result.seconds))); break;
     case StageOutcome::failed:
-      say(fmt::format("{}: FAILED: {}{}", name(stage), result.reason, result.log.empty() ? "" : fmt::format("\n  log: {}", result.log.string())));
+      say(fmt::format("{}: FAILED: {}{}", name(stage), result.reason,
+                      result.log.empty() ? "" : fmt::format("\n  log: {}", result.log.string())));
       break;
     case StageOutcome::skipped: say(fmt::format("{}: skipped, {}", name(stage), result.reason)); break;
     case StageOutcome::interrupted:
@@ -117,8 +118,7 @@ std::string ProgressDisplay::describe(const Bar& bar) const {
   if (bar.elsewhere) return "computed by another run";
   if (bar.steps <= 0) return clock_text(seconds_since(bar.started));
   std::string text = fmt::format("{}/{}", bar.step, bar.steps);
-  if (bar.rate > 0)
-    text += fmt::format("  {:.3g}/s  {} left", bar.rate, clock_text(static_cast<double>(bar.steps - bar.step) / bar.rate));
+  if (bar.rate > 0) text += fmt::format("  {:.3g}/s  {} left", bar.rate, clock_text(static_cast<double>(bar.steps - bar.step) / bar.rate));
   return text + bar.metrics;
 }
 

@@ -14,7 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // @ID@ and @CLASS@ are replaced.
-constexpr const char* kEncoder = R"cpp(// @ID@: an encoder. Cuts the image into patches and maps each to a latent by one linear map, and back by another.
+constexpr const char* kEncoder =
+    R"plugin(// @ID@: an encoder. Cuts the image into patches and maps each to a latent by one linear map, and back by another.
 #include <torch/torch.h>
 
 #include "tessera/plugin.hpp"
@@ -73,9 +74,10 @@ class @CLASS@ : public Encoder {
 TESSERA_EXPORT(Encoder, @CLASS@, "@ID@", {.version = "0.1", .revision = 0, .summary = "Patches, one linear map each way", .paper = ""})
 
 }  // namespace tessera
-)cpp";
+)plugin";
 
-constexpr const char* kQuantizer = R"cpp(// @ID@: a quantizer. The nearest of K learned codes; codes and encoder are drawn to each other (1711.00937).
+constexpr const char* kQuantizer =
+    R"plugin(// @ID@: a quantizer. The nearest of K learned codes; codes and encoder are drawn to each other (1711.00937).
 #include <torch/torch.h>
 
 #include "tessera/plugin.hpp"
@@ -141,9 +143,10 @@ class @CLASS@ : public Quantizer {
 TESSERA_EXPORT(Quantizer, @CLASS@, "@ID@", {.version = "0.1", .revision = 0, .summary = "Nearest of K learned codes", .paper = ""})
 
 }  // namespace tessera
-)cpp";
+)plugin";
 
-constexpr const char* kPrior = R"cpp(// @ID@: a prior. The shared transformer, causal: what is yours to change is the objective, the order, and what is fed.
+constexpr const char* kPrior =
+    R"plugin(// @ID@: a prior. The shared transformer, causal: what is yours to change is the objective, the order, and what is fed.
 #include "nn/sessions.hpp"
 #include "nn/transformer_options.hpp"
 #include "tessera/plugin.hpp"
@@ -196,9 +199,10 @@ class @CLASS@ : public Prior {
 TESSERA_EXPORT(Prior, @CLASS@, "@ID@", {.version = "0.1", .revision = 0, .summary = "A causal transformer", .paper = ""})
 
 }  // namespace tessera
-)cpp";
+)plugin";
 
-constexpr const char* kSampling = R"cpp(// @ID@: a sampling strategy. Decides the undecided positions in a random order, some at each step.
+constexpr const char* kSampling =
+    R"plugin(// @ID@: a sampling strategy. Decides the undecided positions in a random order, some at each step.
 #include <torch/torch.h>
 
 #include "tessera/plugin.hpp"
@@ -250,7 +254,7 @@ class @CLASS@ : public SamplingStrategy {
 TESSERA_EXPORT(SamplingStrategy, @CLASS@, "@ID@", {.version = "0.1", .revision = 0, .summary = "A random order, some at each step", .paper = ""})
 
 }  // namespace tessera
-)cpp";
+)plugin";
 
 constexpr const char* kBuild = R"cmake(# cmake -B build -DCMAKE_PREFIX_PATH=<where Tessera is installed> && cmake --build build
 cmake_minimum_required(VERSION 3.25)

@@ -50,7 +50,8 @@ Finding processor() {
   std::string found;
   for (const char* flag : {"avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16"})
     if (flags.find(std::string(" ") + flag + " ") != std::string::npos) found += std::string(found.empty() ? "" : " ") + flag;
-  const auto text = fmt::format("{}, {} cores, {}", proc_value("/proc/cpuinfo", "model name"), available_cores(), found.empty() ? "no AVX2" : found);
+  const auto text =
+      fmt::format("{}, {} cores, {}", proc_value("/proc/cpuinfo", "model name"), available_cores(), found.empty() ? "no AVX2" : found);
   return found.find("avx2") == std::string::npos ? note(text + ": training will be slow") : good(text);
 }
 
@@ -98,8 +99,10 @@ Finding plugins(const CommonOptions& common) {
 
 Finding results_folder(const fs::path& results) {
   const auto existing = fs::exists(results) ? results : fs::absolute(results).parent_path();
-  if (::access(existing.c_str(), W_OK) != 0) return bad(fmt::format("{} cannot be written: change its owner, or name another by --results", existing.string()));
-  return good(fmt::format("{}{}", fs::absolute(results).lexically_normal().string(), fs::exists(results) ? " can be written" : " will be made"));
+  if (::access(existing.c_str(), W_OK) != 0)
+    return bad(fmt::format("{} cannot be written: change its owner, or name another by --results", existing.string()));
+  return good(
+      fmt::format("{}{}", fs::absolute(results).lexically_normal().string(), fs::exists(results) ? " can be written" : " will be made"));
 }
 
 Finding disk_space(const fs::path& results) {
@@ -116,7 +119,8 @@ Finding cache() {
   std::error_code failed;
   fs::create_directories(folder, failed);
   if (failed || ::access(folder.c_str(), W_OK) != 0)
-    return note(fmt::format("{} cannot be written: plugins are probed at every start; set TESSERA_CACHE to another folder", folder.string()));
+    return note(
+        fmt::format("{} cannot be written: plugins are probed at every start; set TESSERA_CACHE to another folder", folder.string()));
   return good(folder.string());
 }
 

@@ -61,7 +61,8 @@ int describe(const CatalogPlugin& plugin, bool json) {
   fmt::print("file      {}\nsha256    {}\n", plugin.file.string(), plugin.sha256);
   if (!plugin.options.empty()) fmt::print("\noptions\n");
   for (const auto& option : plugin.options)
-    fmt::print("  {} = {}\n      {}\n      {}; {}\n", option.name, to_line(option.default_value), option.doc, option.expectation(), option.effect);
+    fmt::print("  {} = {}\n      {}\n      {}; {}\n", option.name, to_line(option.default_value), option.doc, option.expectation(),
+               option.effect);
   return 0;
 }
 

@@ -43,9 +43,7 @@ void refuse_kinds(const Plan& plan, const std::vector<std::string>& kinds) {
   if (!problems.empty()) throw Error(ExitCode::run_failed, fmt::format("{}", fmt::join(problems.lines(), "\n")));
 }
 
-const char* front_state(ExitCode code) {
-  return code == ExitCode::ok ? "done" : code == ExitCode::interrupted ? "interrupted" : "failed";
-}
+const char* front_state(ExitCode code) { return code == ExitCode::ok ? "done" : code == ExitCode::interrupted ? "interrupted" : "failed"; }
 
 const char* outcome_text(StageOutcome outcome) {
   switch (outcome) {
@@ -69,8 +67,11 @@ Json run_json(const Plan& plan, const RunSummary& summary) {
     }
     stages.push_back(std::move(one));
   }
-  return {{"experiment", plan.experiment}, {"exit", static_cast<int>(summary.code)}, {"seconds", summary.seconds},
-          {"cpu_seconds", summary.cpu_seconds}, {"stages", std::move(stages)}};
+  return {{"experiment", plan.experiment},
+          {"exit", static_cast<int>(summary.code)},
+          {"seconds", summary.seconds},
+          {"cpu_seconds", summary.cpu_seconds},
+          {"stages", std::move(stages)}};
 }
 
 // Interrupted or failed: what is left, and how to go on.

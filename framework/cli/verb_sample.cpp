@@ -25,7 +25,8 @@ Json find_cell(const std::filesystem::path& journal, const std::string& experime
   JournalReader reader(journal);
   while (const auto line = reader.next())
     if (line->value("t", "") == "cell" && line->value("experiment", "") == experiment && line->value("hash", "") == hash) return *line;
-  throw Error(ExitCode::ledger, fmt::format("{} has no cell {}; `tessera db rebuild` brings ledger and journals together", journal.string(), hash));
+  throw Error(ExitCode::ledger,
+              fmt::format("{} has no cell {}; `tessera db rebuild` brings ledger and journals together", journal.string(), hash));
 }
 
 Experiment adhoc_experiment(const std::filesystem::path& results, const std::string& name, const std::vector<std::string>& words) {
@@ -33,7 +34,8 @@ Experiment adhoc_experiment(const std::filesystem::path& results, const std::str
   auto database = open_read_only(ledger_file(results));
   const auto found = query(database, kFindTrial, {name});
   if (found.rows.empty())
-    throw Error(ExitCode::bad_config, fmt::format("found no trial '{}', expected one that `tessera ls` lists, such as quickstart/causal/0", name));
+    throw Error(ExitCode::bad_config,
+                fmt::format("found no trial '{}', expected one that `tessera ls` lists, such as quickstart/causal/0", name));
   const auto& row = found.rows[0];
   const auto trial = as_text(row[0]);
   Experiment experiment;
@@ -53,7 +55,8 @@ Experiment adhoc_experiment(const std::filesystem::path& results, const std::str
     const auto equals = word.find('=');
     const auto key = word.substr(0, equals);
     if (equals == std::string::npos || key.compare(0, 9, "sampling.") != 0) {
-      problems.add_line(fmt::format("command line: found '{}', expected sampling.key=value: the trial's other stages stay as they are", word));
+      problems.add_line(
+          fmt::format("command line: found '{}', expected sampling.key=value: the trial's other stages stay as they are", word));
       continue;
     }
     changes.entries.push_back({key, parse_config_value(word.substr(equals + 1), "command line"), "command line", "command line",

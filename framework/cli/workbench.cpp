@@ -15,8 +15,9 @@ CatalogSettings catalog_settings(const CommonOptions& options) {
   settings.plugin_path = options.plugin_path;
   if (const char* host = std::getenv("TESSERA_HOST"); host && *host) settings.host = host;
   if (!fs::is_regular_file(settings.host))
-    throw Error(ExitCode::bad_plugin, fmt::format("found no {}, expected the program tessera-host beside tessera; build it, or name it by TESSERA_HOST",
-                                                  settings.host.string()));
+    throw Error(ExitCode::bad_plugin,
+                fmt::format("found no {}, expected the program tessera-host beside tessera; build it, or name it by TESSERA_HOST",
+                            settings.host.string()));
   return settings;
 }
 

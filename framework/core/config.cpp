@@ -92,7 +92,8 @@ class Flattener {
   void table(const toml::table& table, const std::string& prefix) {
     for (auto&& [key, node] : table) {
       std::string name(key.str());
-      if (name.empty() || name.find('.') != std::string::npos) refuse(place(file_.name, key.source().begin), "found the key " + to_line(name) + ", expected one without dots");
+      if (name.empty() || name.find('.') != std::string::npos)
+        refuse(place(file_.name, key.source().begin), "found the key " + to_line(name) + ", expected one without dots");
       entry(node, prefix + name, key.source().begin);
     }
   }
@@ -129,8 +130,9 @@ class Flattener {
       for (const auto& item : *array) list.push_back(value(item));
       return list;
     }
-    refuse(place(file_.name, node.source().begin),
-           std::string("found ") + (node.is_table() ? "a table among other values" : "a date or time") + ", expected a string, number, boolean or list of these");
+    refuse(place(file_.name, node.source().begin), std::string("found ") +
+                                                       (node.is_table() ? "a table among other values" : "a date or time") +
+                                                       ", expected a string, number, boolean or list of these");
   }
 
   ConfigFile& file_;
@@ -140,7 +142,8 @@ class Flattener {
 }  // namespace
 
 ConfigFile parse_config(std::string_view text, const std::string& name) {
-  if (text.size() > kMaxConfigBytes) refuse(name, "found " + std::to_string(text.size()) + " bytes, expected at most " + std::to_string(kMaxConfigBytes));
+  if (text.size() > kMaxConfigBytes)
+    refuse(name, "found " + std::to_string(text.size()) + " bytes, expected at most " + std::to_string(kMaxConfigBytes));
   BoundsScan(text, name).run();
   ConfigFile file{name, {}};
   try {
@@ -165,7 +168,8 @@ ConfigFile read_config(const std::filesystem::path& path) {
 }
 
 Json parse_config_value(const std::string& text, const std::string& origin) {
-  bool bare = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-' || c == '/' || c == '.'; });
+  bool bare = !text.empty() && std::all_of(text.begin(), text.end(),
+                                           [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '-' || c == '/' || c == '.'; });
   try {
     auto file = parse_config("value = " + text, origin);
     if (file.entries.size() == 1 && file.entries[0].key == "value" && text.find('\n') == std::string::npos) return file.entries[0].value;

@@ -17,8 +17,8 @@ void pass_fault_point(const char* name);
 
 }  // namespace tessera
 
-#define TESSERA_FAULT_POINT(name)                                                                                          \
-  do {                                                                                                                     \
-    __attribute__((section("tessera_faults"), used)) static const char* const tessera_fault_name = name;                   \
-    ::tessera::pass_fault_point(tessera_fault_name);                                                                       \
+#define TESSERA_FAULT_POINT(name)                                                                        \
+  do {                                                                                                   \
+    __attribute__((section("tessera_faults"), used)) static const char* const tessera_fault_name = name; \
+    ::tessera::pass_fault_point(tessera_fault_name);                                                     \
   } while (false)

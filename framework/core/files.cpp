@@ -38,16 +38,20 @@ std::string read_file(const std::filesystem::path& path) {
   for (;;) {
     ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
     if (got == 0) return text;
-    if (got > 0) text.append(buffer.data(), static_cast<size_t>(got));
-    else if (errno != EINTR) throw_system_error("read " + path.string(), errno);
+    if (got > 0)
+      text.append(buffer.data(), static_cast<size_t>(got));
+    else if (errno != EINTR)
+      throw_system_error("read " + path.string(), errno);
   }
 }
 
 void write_fully(int descriptor, std::string_view bytes, const std::filesystem::path& path_in_errors) {
   while (!bytes.empty()) {
     ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
-    if (written >= 0) bytes.remove_prefix(static_cast<size_t>(written));
-    else if (errno != EINTR) throw_system_error("write " + path_in_errors.string(), errno);
+    if (written >= 0)
+      bytes.remove_prefix(static_cast<size_t>(written));
+    else if (errno != EINTR)
+      throw_system_error("write " + path_in_errors.string(), errno);
   }
 }
 

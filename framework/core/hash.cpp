@@ -53,8 +53,10 @@ std::string sha256_file(const std::filesystem::path& path) {
   for (;;) {
     ssize_t got = ::read(file.get(), buffer.data(), buffer.size());
     if (got == 0) return hash.hex();
-    if (got > 0) hash.update(buffer.data(), static_cast<size_t>(got));
-    else if (errno != EINTR) throw_system_error("read " + path.string(), errno);
+    if (got > 0)
+      hash.update(buffer.data(), static_cast<size_t>(got));
+    else if (errno != EINTR)
+      throw_system_error("read " + path.string(), errno);
   }
 }
 

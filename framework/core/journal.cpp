@@ -47,8 +47,7 @@ void JournalWriter::append(Json& line) {
     }
     if (errno == EINTR) continue;
     if (errno != ENOSPC && errno != EDQUOT) throw_system_error("write journal " + path_.string(), errno);
-    if (!told_)
-      std::fprintf(stderr, "tessera: the disk is full: %s waits until there is room\n", path_.c_str());
+    if (!told_) std::fprintf(stderr, "tessera: the disk is full: %s waits until there is room\n", path_.c_str());
     told_ = true;
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }

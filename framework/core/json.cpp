@@ -120,8 +120,10 @@ class Writer {
   void control(unsigned char byte) {
     constexpr std::string_view kCodes = "\b\t\n\f\r", kLetters = "btnfr";
     constexpr char kHex[] = "0123456789abcdef";
-    if (auto i = kCodes.find(static_cast<char>(byte)); i != std::string_view::npos) out += {'\\', kLetters[i]};
-    else out += {'\\', 'u', '0', '0', kHex[byte >> 4], kHex[byte & 15]};
+    if (auto i = kCodes.find(static_cast<char>(byte)); i != std::string_view::npos)
+      out += {'\\', kLetters[i]};
+    else
+      out += {'\\', 'u', '0', '0', kHex[byte >> 4], kHex[byte & 15]};
   }
 
   bool strict_;
@@ -190,8 +192,10 @@ std::string valid_utf8(std::string_view text) {
   out.reserve(text.size());
   for (size_t at = 0; at < text.size();) {
     size_t length = sequence_length(text, at);
-    if (length) out += text.substr(at, length);
-    else out += kReplacement;
+    if (length)
+      out += text.substr(at, length);
+    else
+      out += kReplacement;
     at += length ? length : 1;
   }
   return out;

@@ -110,7 +110,8 @@ std::string OptionSchema::expectation() const {
 
 std::optional<std::string> OptionSchema::check(const Json& value) const {
   auto element = element_type(type);
-  bool fits = is_list(type) ? value.is_array() && std::all_of(value.begin(), value.end(), [&](const Json& item) { return element_fits(*this, element, item); })
+  bool fits = is_list(type) ? value.is_array() && std::all_of(value.begin(), value.end(),
+                                                              [&](const Json& item) { return element_fits(*this, element, item); })
                             : element_fits(*this, element, value);
   if (fits) return std::nullopt;
   std::string text = "found " + shown(value) + ", expected " + expectation();

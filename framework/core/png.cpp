@@ -59,7 +59,8 @@ __attribute__((noinline)) bool write_all(png_structp png, png_infop info, const 
   return true;
 }
 
-__attribute__((noinline)) bool read_all(png_structp png, png_infop info, std::string_view& rest, Image8& image, std::vector<png_bytep>& rows) {
+__attribute__((noinline)) bool read_all(png_structp png, png_infop info, std::string_view& rest, Image8& image,
+                                        std::vector<png_bytep>& rows) {
   if (setjmp(png_jmpbuf(png))) return false;
   png_set_read_fn(png, &rest, take_bytes);
   png_set_user_limits(png, kMaxSide, kMaxSide);
@@ -82,8 +83,9 @@ __attribute__((noinline)) bool read_all(png_structp png, png_infop info, std::st
 std::string encode_png(const Image8& image) {
   if (image.height < 1 || image.width < 1 || image.channels < 1 || image.channels > 4 ||
       image.pixels.size() != static_cast<size_t>(image.height * image.width * image.channels))
-    throw Error(ExitCode::run_failed, "cannot encode PNG: " + std::to_string(image.pixels.size()) + " bytes for " + std::to_string(image.height) +
-                                          "x" + std::to_string(image.width) + "x" + std::to_string(image.channels));
+    throw Error(ExitCode::run_failed, "cannot encode PNG: " + std::to_string(image.pixels.size()) + " bytes for " +
+                                          std::to_string(image.height) + "x" + std::to_string(image.width) + "x" +
+                                          std::to_string(image.channels));
   Failure failure;
   std::string bytes;
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &failure, fail, ignore_warning);
@@ -114,7 +116,8 @@ Image8 to_rgb_on_white(const Image8& image) {
   for (size_t i = 0; i < pixels; ++i) {
     const uint8_t* from = image.pixels.data() + i * channels;
     int alpha = transparent ? from[channels - 1] : 255;
-    for (size_t c = 0; c < 3; ++c) rgb.pixels[i * 3 + c] = static_cast<uint8_t>((from[grey ? 0 : c] * alpha + 255 * (255 - alpha) + 127) / 255);
+    for (size_t c = 0; c < 3; ++c)
+      rgb.pixels[i * 3 + c] = static_cast<uint8_t>((from[grey ? 0 : c] * alpha + 255 * (255 - alpha) + 127) / 255);
   }
   return rgb;
 }

@@ -26,12 +26,23 @@ struct Dtype {
   size_t size;
 };
 // In the order of the reference implementation: the writer lays tensors out from the last kind to the first.
-constexpr std::array<Dtype, 13> kDtypes = {{{"BOOL", 1}, {"U8", 1}, {"I8", 1}, {"I16", 2}, {"U16", 2}, {"F16", 2}, {"BF16", 2},
-                                            {"I32", 4}, {"U32", 4}, {"F32", 4}, {"F64", 8}, {"I64", 8}, {"U64", 8}}};
+constexpr std::array<Dtype, 13> kDtypes = {{{"BOOL", 1},
+                                            {"U8", 1},
+                                            {"I8", 1},
+                                            {"I16", 2},
+                                            {"U16", 2},
+                                            {"F16", 2},
+                                            {"BF16", 2},
+                                            {"I32", 4},
+                                            {"U32", 4},
+                                            {"F32", 4},
+                                            {"F64", 8},
+                                            {"I64", 8},
+                                            {"U64", 8}}};
 
 size_t dtype_rank(const std::string& name) {
-  return static_cast<size_t>(
-      std::find_if(kDtypes.begin(), kDtypes.end(), [&](const Dtype& dtype) { return name == dtype.name; }) - kDtypes.begin());
+  return static_cast<size_t>(std::find_if(kDtypes.begin(), kDtypes.end(), [&](const Dtype& dtype) { return name == dtype.name; }) -
+                             kDtypes.begin());
 }
 
 // Bytes of a shape; throws std::overflow_error beyond 2^62.
@@ -71,7 +82,8 @@ Entry read_entry(const Json& json, size_t data_size) {
   auto refuse = [](const std::string& text) { throw std::invalid_argument(text); };
   if (!json.is_object()) refuse("is no object");
   for (auto item = json.begin(); item != json.end(); ++item)
-    if (item.key() != "dtype" && item.key() != "shape" && item.key() != "data_offsets") refuse("has an unknown field " + shortened(to_line(item.key()), 60));
+    if (item.key() != "dtype" && item.key() != "shape" && item.key() != "data_offsets")
+      refuse("has an unknown field " + shortened(to_line(item.key()), 60));
   Entry entry;
   auto dtype = json.find("dtype");
   if (dtype == json.end() || !dtype->is_string()) refuse("has no dtype");
@@ -199,8 +211,8 @@ SafetensorsFile::~SafetensorsFile() {
 }
 
 SafetensorsFile::SafetensorsFile(SafetensorsFile&& other) noexcept
-    : path_(std::move(other.path_)), map_(std::exchange(other.map_, nullptr)), size_(other.size_),
-      arrays_(std::move(other.arrays_)), metadata_(std::move(other.metadata_)) {}
+    : path_(std::move(other.path_)), map_(std::exchange(other.map_, nullptr)), size_(other.size_), arrays_(std::move(other.arrays_)),
+      metadata_(std::move(other.metadata_)) {}
 
 // Throws std::invalid_argument with what is wrong.
 void SafetensorsFile::parse_header(std::string_view header, size_t data_begin) {
@@ -218,7 +230,8 @@ void SafetensorsFile::parse_header(std::string_view header, size_t data_begin) {
     if (item.key() == "__metadata__") {
       if (!item.value().is_object()) throw std::invalid_argument("__metadata__ is no object");
       for (auto field = item.value().begin(); field != item.value().end(); ++field) {
-        if (!field.value().is_string()) throw std::invalid_argument("__metadata__ field " + shortened(to_line(field.key()), 60) + " is no string");
+        if (!field.value().is_string())
+          throw std::invalid_argument("__metadata__ field " + shortened(to_line(field.key()), 60) + " is no string");
         metadata_[field.key()] = field.value().get<std::string>();
       }
       continue;
@@ -238,11 +251,11 @@ void SafetensorsFile::parse_header(std::string_view header, size_t data_begin) {
   size_t end = 0;
   for (const auto& [span, name] : spans) {
     if (span.first != end)
-      throw std::invalid_argument("array " + shortened(to_line(name), 60) + " begins at " + std::to_string(span.first) + ", expected " + std::to_string(end));
+      throw std::invalid_argument("array " + shortened(to_line(name), 60) + " begins at " + std::to_string(span.first) + ", expected " +
+                                  std::to_string(end));
     end = span.second;
   }
-  if (end != size_ - data_begin)
-    throw std::invalid_argument(std::to_string(size_ - data_begin - end) + " bytes behind the last array");
+  if (end != size_ - data_begin) throw std::invalid_argument(std::to_string(size_ - data_begin - end) + " bytes behind the last array");
 }
 
 std::vector<std::string> SafetensorsFile::names() const {

@@ -14,9 +14,9 @@ extern "C" {
 #include <sys/pidfd.h>
 }
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -143,7 +143,8 @@ Child::Child(const ChildOptions& options) {
 
   auto arguments = options.argv;
   auto variables = child_environment(options.environment);
-  int error = ::posix_spawnp(&pid_, arguments.at(0).c_str(), &plan.actions, &plan.attributes, pointers(arguments).data(), pointers(variables).data());
+  int error = ::posix_spawnp(&pid_, arguments.at(0).c_str(), &plan.actions, &plan.attributes, pointers(arguments).data(),
+                             pointers(variables).data());
   if (error) throw_system_error("start " + arguments[0], error);
   pidfd_ = Descriptor(::pidfd_open(pid_, 0));
   if (!pidfd_) {
@@ -223,7 +224,8 @@ void Child::write_stdin(std::string_view text) {
   bool gone = false;
   while (!text.empty() && in_) {
     ssize_t written = ::write(in_.get(), text.data(), text.size());
-    if (written >= 0) text.remove_prefix(static_cast<size_t>(written));
+    if (written >= 0)
+      text.remove_prefix(static_cast<size_t>(written));
     else if (errno != EINTR) {
       gone = errno == EPIPE;
       break;

@@ -26,8 +26,8 @@ struct ChildOptions {
   std::string stdin_text;                          // all that the child can read, unless stdin_pipe
   bool stdin_pipe = false;                         // write_stdin() and close_stdin() feed it
   Stream out = Stream::pipe, err = Stream::inherit;
-  std::filesystem::path out_file, err_file;        // appended to
-  uint64_t memory_limit = 0;                       // bytes of private memory (RLIMIT_DATA), set just after the start; 0 = none
+  std::filesystem::path out_file, err_file;  // appended to
+  uint64_t memory_limit = 0;                 // bytes of private memory (RLIMIT_DATA), set just after the start; 0 = none
 };
 
 struct ExitStatus {
@@ -47,9 +47,9 @@ class Child {
   Child& operator=(Child&&) = delete;
 
   pid_t pid() const { return pid_; }
-  int pidfd() const { return pidfd_.get(); }     // readable when the child has ended: for poll
-  int out_fd() const { return out_.get(); }      // non-blocking, -1 unless Stream::pipe
-  int err_fd() const { return err_.get(); }      // -1 from its end on
+  int pidfd() const { return pidfd_.get(); }  // readable when the child has ended: for poll
+  int out_fd() const { return out_.get(); }   // non-blocking, -1 unless Stream::pipe
+  int err_fd() const { return err_.get(); }   // -1 from its end on
   enum class Read { line, end, timeout };
   // The next line of stdout without its newline (a last one without newline counts). Lines beyond 64 MiB are cut there.
   Read read_line(std::string& line, Clock::time_point deadline);

@@ -13,9 +13,7 @@ at::Tensor to_bytes(const at::Tensor& x_BCHW) {
   return x_BCHW.detach().to(at::kFloat).add(1.0).mul_(127.5).clamp_(0, 255).add_(0.5).to(at::kByte);
 }
 
-at::Tensor gather_images(const Subset& subset, const at::Tensor& index_B) {
-  return to_float(subset.images_MCHW.index_select(0, index_B));
-}
+at::Tensor gather_images(const Subset& subset, const at::Tensor& index_B) { return to_float(subset.images_MCHW.index_select(0, index_B)); }
 
 at::Tensor view_of(const at::Tensor& x_BCHW, const std::string& view) {
   if (view == "identity") return x_BCHW;

@@ -41,8 +41,9 @@ Origin origin_of(const std::string& name, const std::string& path) {
       return {part == "test" ? GivenSplit::test : GivenSplit::by_content, found - classes.begin()};
     }
   }
-  throw DataError("path", fmt::format("{}: found '{}', expected train/<class>/<name>.jpg or test/<class>/<name>.jpg with the classes of CIFAR-10",
-                                      path, name));
+  throw DataError(
+      "path",
+      fmt::format("{}: found '{}', expected train/<class>/<name>.jpg or test/<class>/<name>.jpg with the classes of CIFAR-10", path, name));
 }
 
 // Sorted by name.
@@ -61,7 +62,8 @@ std::map<std::string, std::string> read_all(const std::string& path) {
 SourceFacts Cifar10Source::inspect() const {
   const std::string& path = options_.path;
   if (!fs::exists(path)) {
-    throw DataError("path", fmt::format("found '{}', which does not exist, expected CIFAR-10 as a tar archive of JPEG files or a folder", path));
+    throw DataError("path",
+                    fmt::format("found '{}', which does not exist, expected CIFAR-10 as a tar archive of JPEG files or a folder", path));
   }
   return blame("path", [&]() -> SourceFacts {
     const ImageShape shape{3, kSize, kSize};

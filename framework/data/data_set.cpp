@@ -61,9 +61,7 @@ auto subsets_of(Data& data) {
 
 }  // namespace
 
-ImageShape DataSet::image() const {
-  return {train.images_MCHW.size(1), train.images_MCHW.size(2), train.images_MCHW.size(3)};
-}
+ImageShape DataSet::image() const { return {train.images_MCHW.size(1), train.images_MCHW.size(2), train.images_MCHW.size(3)}; }
 
 DataSet make_data_set(const DataSource& source, const OptionValues& values, const DataOptions& options) {
   RawImages raw = source.load(values);
@@ -139,8 +137,8 @@ Subset load_subset(const TensorFile& file, const std::string& name) {
   if (images.dim() != 4 || images.scalar_type() != at::kByte || images.size(1) != 3 || subset.labels_M.scalar_type() != at::kLong ||
       subset.labels_M.dim() != 1 || subset.labels_M.size(0) != images.size(0) ||
       static_cast<int64_t>(subset.names.size()) != images.size(0)) {
-    throw Error(ExitCode::run_failed, fmt::format("{}: {}_images, {}_labels and {}_names do not fit each other", file.path.string(), name,
-                                                  name, name));
+    throw Error(ExitCode::run_failed,
+                fmt::format("{}: {}_images, {}_labels and {}_names do not fit each other", file.path.string(), name, name, name));
   }
   return subset;
 }

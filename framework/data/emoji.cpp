@@ -19,7 +19,7 @@ namespace {
 
 // Groups of emoji-test.txt, in its order. Fixed here, so that the number of classes is known without reading the font.
 const std::vector<std::string>& emoji_classes() {
-  static const std::vector<std::string> classes = {"Smileys & Emotion", "People & Body", "Component", "Animals & Nature",
+  static const std::vector<std::string> classes = {"Smileys & Emotion", "People & Body",   "Component",  "Animals & Nature",
                                                    "Food & Drink",      "Travel & Places", "Activities", "Objects",
                                                    "Symbols",           "Flags",           "Other"};
   return classes;

@@ -11,16 +11,17 @@ namespace tessera {
 namespace {
 
 bool is_decoration(uint32_t c) {
-  return (c >= 0x1F3FB && c <= 0x1F3FF)      // skin tones
-         || (c >= 0x1F9B0 && c <= 0x1F9B3)   // hair
+  return (c >= 0x1F3FB && c <= 0x1F3FF)                // skin tones
+         || (c >= 0x1F9B0 && c <= 0x1F9B3)             // hair
          || c == 0x2640 || c == 0x2642 || c == 0x26A7  // gender signs
          || c == 0x200D || c == 0xFE0F || c == 0xFE0E  // joiner, variation selectors
-         || c == 0x27A1 || c == 0x2B05;      // direction
+         || c == 0x27A1 || c == 0x2B05;                // direction
 }
 
 // Man, woman, person, the young and the old, are one figure in different hair.
 uint32_t plain_figure(uint32_t c) {
-  static const std::set<uint32_t> figures = {0x1F466, 0x1F467, 0x1F468, 0x1F469, 0x1F474, 0x1F475, 0x1F476, 0x1F9D1, 0x1F9D2, 0x1F9D3, 0x1F9D4};
+  static const std::set<uint32_t> figures = {0x1F466, 0x1F467, 0x1F468, 0x1F469, 0x1F474, 0x1F475,
+                                             0x1F476, 0x1F9D1, 0x1F9D2, 0x1F9D3, 0x1F9D4};
   return figures.count(c) ? 0x1F9D1 : c;
 }
 
@@ -67,20 +68,49 @@ struct Family {
   const char* text;
   const char* name;
 };
-constexpr Family kFamiliesByName[] = {
-    {"one-thirty", "clock"},     {"two-thirty", "clock"},    {"three-thirty", "clock"},  {"four-thirty", "clock"},
-    {"five-thirty", "clock"},    {"six-thirty", "clock"},    {"seven-thirty", "clock"},  {"eight-thirty", "clock"},
-    {"nine-thirty", "clock"},    {"ten-thirty", "clock"},    {"eleven-thirty", "clock"}, {"twelve-thirty", "clock"},
-    {"o’clock", "clock"},        {"moon", "moon"},           {"globe showing", "globe"}, {"keycap", "keycap"},
-    {"button", "button"},        {"claus", "claus"},         {"prince", "royal"},        {"kiss:", "couple"},
-    {"family", "family"},        {"couple with heart", "couple"},             {"holding hands", "holding hands"},
-    {"mailbox", "mailbox"},      {"envelope", "envelope"},   {"speaker", "speaker"},     {"locked", "lock"},
-    {"unlocked", "lock"},        {"hourglass", "hourglass"}, {"snowman", "snowman"},     {"exclamation mark", "punctuation"},
-    {"question mark", "punctuation"},                        {"bust", "bust"},           {"busts", "bust"},
-    {"banknote", "banknote"},    {"medal", "medal"},         {"traffic light", "traffic light"},
-    {"folder", "folder"},        {"calendar", "calendar"},   {"ticket", "ticket"},       {"book", "book"},
-    {"notebook", "book"}};
-constexpr Family kFamiliesBySubgroup[] = {{"zodiac", "zodiac"}, {"arrow", "arrow"}, {"geometric", "geometric"}, {"alphanum", "button"},
+constexpr Family kFamiliesByName[] = {{"one-thirty", "clock"},
+                                      {"two-thirty", "clock"},
+                                      {"three-thirty", "clock"},
+                                      {"four-thirty", "clock"},
+                                      {"five-thirty", "clock"},
+                                      {"six-thirty", "clock"},
+                                      {"seven-thirty", "clock"},
+                                      {"eight-thirty", "clock"},
+                                      {"nine-thirty", "clock"},
+                                      {"ten-thirty", "clock"},
+                                      {"eleven-thirty", "clock"},
+                                      {"twelve-thirty", "clock"},
+                                      {"o’clock", "clock"},
+                                      {"moon", "moon"},
+                                      {"globe showing", "globe"},
+                                      {"keycap", "keycap"},
+                                      {"button", "button"},
+                                      {"claus", "claus"},
+                                      {"prince", "royal"},
+                                      {"kiss:", "couple"},
+                                      {"family", "family"},
+                                      {"couple with heart", "couple"},
+                                      {"holding hands", "holding hands"},
+                                      {"mailbox", "mailbox"},
+                                      {"envelope", "envelope"},
+                                      {"speaker", "speaker"},
+                                      {"locked", "lock"},
+                                      {"unlocked", "lock"},
+                                      {"hourglass", "hourglass"},
+                                      {"snowman", "snowman"},
+                                      {"exclamation mark", "punctuation"},
+                                      {"question mark", "punctuation"},
+                                      {"bust", "bust"},
+                                      {"busts", "bust"},
+                                      {"banknote", "banknote"},
+                                      {"medal", "medal"},
+                                      {"traffic light", "traffic light"},
+                                      {"folder", "folder"},
+                                      {"calendar", "calendar"},
+                                      {"ticket", "ticket"},
+                                      {"book", "book"},
+                                      {"notebook", "book"}};
+constexpr Family kFamiliesBySubgroup[] = {{"zodiac", "zodiac"},    {"arrow", "arrow"},   {"geometric", "geometric"}, {"alphanum", "button"},
                                           {"av-symbol", "button"}, {"keycap", "keycap"}, {"heart", "heart"}};
 
 std::string name_concept(const EmojiSequence& sequence) {

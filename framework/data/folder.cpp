@@ -36,7 +36,9 @@ ImageFolder list(const std::string& path) {
 
 SourceFacts FolderSource::inspect() const {
   const ImageFolder folder = list(options_.path);
-  return {blame("path", [&] { return hash_images(folder); }), watch_list(folder), {3, options_.size, options_.size},
+  return {blame("path", [&] { return hash_images(folder); }),
+          watch_list(folder),
+          {3, options_.size, options_.size},
           static_cast<int64_t>(class_names_of(folder.names).size())};
 }
 

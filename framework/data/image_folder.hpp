@@ -8,8 +8,8 @@ namespace tessera {
 
 struct ImageFolder {
   std::filesystem::path root;
-  std::vector<std::string> names;               // below root, with '/', sorted by bytes
-  std::vector<std::filesystem::path> folders;   // root and all below it
+  std::vector<std::string> names;              // below root, with '/', sorted by bytes
+  std::vector<std::filesystem::path> folders;  // root and all below it
 };
 
 // Names that end in .png, .jpg or .jpeg (any case); links to folders are not followed. Throws Error(bad_config) where the folder

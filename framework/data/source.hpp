@@ -42,10 +42,10 @@ enum class GivenSplit : uint8_t { by_content, test };
 
 // One entry an image in every list.
 struct RawImages {
-  at::Tensor images_MCHW;                // uint8 sRGB, C = 3
-  std::vector<std::string> names;        // unique
-  std::vector<std::string> groups;       // images of one group never straddle train and validation; "" = a group of its own
-  std::vector<int64_t> labels;           // index into class_names, -1 = none
+  at::Tensor images_MCHW;           // uint8 sRGB, C = 3
+  std::vector<std::string> names;   // unique
+  std::vector<std::string> groups;  // images of one group never straddle train and validation; "" = a group of its own
+  std::vector<int64_t> labels;      // index into class_names, -1 = none
   std::vector<GivenSplit> splits;
   std::vector<std::string> class_names;  // empty or at least two
 };

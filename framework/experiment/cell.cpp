@@ -33,7 +33,9 @@ const Selector* selector_of_section(const std::string& section) {
 
 std::string hint(const std::optional<std::string>& near) { return near ? fmt::format("; did you mean \"{}\"?", *near) : ""; }
 
-std::string with_article(const std::string& noun) { return (std::string("aeiou").find(noun[0]) == std::string::npos ? "a " : "an ") + noun; }
+std::string with_article(const std::string& noun) {
+  return (std::string("aeiou").find(noun[0]) == std::string::npos ? "a " : "an ") + noun;
+}
 
 // "${prior.width}" -> "prior.width"; empty for any other value.
 std::string reference(const Json& value) {
@@ -125,8 +127,9 @@ class Resolver {
     for (const auto& selector : selectors()) {
       if (cell_.plugins.count(selector.kind)) continue;
       if (std::find(failed_selectors_.begin(), failed_selectors_.end(), selector.key) != failed_selectors_.end()) continue;
-      problem(file, selector.key,
-              fmt::format("found nothing, expected {}: {}", with_article(selector.noun), fmt::join(declarations_.ids(selector.kind), ", ")));
+      problem(
+          file, selector.key,
+          fmt::format("found nothing, expected {}: {}", with_article(selector.noun), fmt::join(declarations_.ids(selector.kind), ", ")));
     }
   }
 
@@ -176,7 +179,8 @@ class Resolver {
     for (const auto& selector : selectors()) {
       keys.emplace_back(selector.key);
       if (cell_.plugins.count(selector.kind))
-        for (const auto& option : cell_.plugins.at(selector.kind)->options) keys.push_back(std::string(selector.section) + "." + option.name);
+        for (const auto& option : cell_.plugins.at(selector.kind)->options)
+          keys.push_back(std::string(selector.section) + "." + option.name);
     }
     return keys;
   }
@@ -295,7 +299,8 @@ std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations&
       if (fresh)
         cells.push_back(std::move(cell));
       else
-        problems.add_line(fmt::format("{}: cells '{}' and '{}' are equal, expected a difference", experiment.source, same->second, cell.label));
+        problems.add_line(
+            fmt::format("{}: cells '{}' and '{}' are equal, expected a difference", experiment.source, same->second, cell.label));
     }
     // Count up, last axis fastest.
     more = false;

@@ -12,10 +12,10 @@
 namespace tessera {
 
 struct Setting {
-  Json value;          // normalised: 4 for a float is 4.0
-  std::string origin;  // "quickstart.toml:14:9", "command line" or "default"
+  Json value;                            // normalised: 4 for a float is 4.0
+  std::string origin;                    // "quickstart.toml:14:9", "command line" or "default"
   const OptionSchema* schema = nullptr;  // null for selectors
-  std::string owner;   // "engine", or the kind whose plugin declares the option
+  std::string owner;                     // "engine", or the kind whose plugin declares the option
   bool at_default() const { return schema && value == schema->normalised(schema->default_value); }
 };
 
@@ -25,10 +25,10 @@ struct Lapsed {
 };
 
 struct Cell {
-  std::string label;                        // "masked", "masked, prior.layers=4"; the experiment's name where there is no axis
-  std::string hash;                         // of all values that differ from their defaults
-  std::map<std::string, std::string> axes;  // axis -> point
-  std::map<std::string, Setting> settings;  // all options, defaults filled in
+  std::string label;                                     // "masked", "masked, prior.layers=4"; the experiment's name where there is no axis
+  std::string hash;                                      // of all values that differ from their defaults
+  std::map<std::string, std::string> axes;               // axis -> point
+  std::map<std::string, Setting> settings;               // all options, defaults filled in
   std::map<std::string, const PluginManifest*> plugins;  // kind -> manifest, data sources included
   std::vector<Lapsed> lapsed;
 

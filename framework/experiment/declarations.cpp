@@ -92,8 +92,7 @@ Declarations::Declarations(const Json& engine, const std::vector<Json>& probed) 
 void Declarations::add_front_options(const Json& engine) {
   for (const char* section : {"tokenizer", "prior", "sampling"}) {
     if (section_option(section, "seed")) continue;
-    sections_[section].push_back(
-        {"seed", "int", "Pins the seed of this stage; -1 = the trial's seed.", -1, "training", -1.0, {}, {}});
+    sections_[section].push_back({"seed", "int", "Pins the seed of this stage; -1 = the trial's seed.", -1, "training", -1.0, {}, {}});
   }
   const Json numerics = engine.value("numerics", Json::object());
   sections_["numerics"] = {

@@ -170,8 +170,7 @@ class Reader {
       if (inner.key == "extends")
         extend(inner);
       else if (is_reserved(head(inner.key)))
-        problems_.add(inner.key_origin, inner.key,
-                      fmt::format("found '{}' in an extended file, expected settings only", head(inner.key)));
+        problems_.add(inner.key_origin, inner.key, fmt::format("found '{}' in an extended file, expected settings only", head(inner.key)));
       else
         settings.push_back(std::move(inner));
     }
@@ -315,10 +314,11 @@ class Reader {
           return false;
         });
         if (everywhere && first)
-          problems_.add(kCommandLine, word.key,
-                        fmt::format("found a value that {} overrides ({}), expected {}", axis.name == "arm" ? "every arm" : "the grid",
-                                    first->key_origin,
-                                    axis.name == "arm" ? fmt::format("arm.<name>.{}=…", word.key) : fmt::format("~grid.{} beside it", word.key)));
+          problems_.add(
+              kCommandLine, word.key,
+              fmt::format("found a value that {} overrides ({}), expected {}", axis.name == "arm" ? "every arm" : "the grid",
+                          first->key_origin,
+                          axis.name == "arm" ? fmt::format("arm.<name>.{}=…", word.key) : fmt::format("~grid.{} beside it", word.key)));
       }
     }
   }

@@ -16,8 +16,8 @@ namespace tessera {
 struct Entry {
   std::string key;  // "prior.train.steps"
   Json value;
-  std::string origin;      // of the value: "quickstart.toml:14:9" or "command line"
-  std::string key_origin;  // of the key
+  std::string origin;            // of the value: "quickstart.toml:14:9" or "command line"
+  std::string key_origin;        // of the key
   std::filesystem::path folder;  // what a relative path in the value is relative to
 };
 

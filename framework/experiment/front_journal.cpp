@@ -17,7 +17,9 @@ double epoch_seconds() { return std::chrono::duration<double>(std::chrono::syste
 Json environment() {
   utsname name{};
   ::uname(&name);
-  return {{"host", name.nodename}, {"system", std::string(name.sysname) + " " + name.release}, {"cores", available_cores()},
+  return {{"host", name.nodename},
+          {"system", std::string(name.sysname) + " " + name.release},
+          {"cores", available_cores()},
           {"pid", static_cast<int64_t>(::getpid())}};
 }
 
@@ -33,20 +35,27 @@ FrontJournal::FrontJournal(const fs::path& results, const std::vector<std::strin
 }
 
 void FrontJournal::write_plan(const Plan& plan, bool adds) {
-  Json experiment = {{"t", "experiment"}, {"name", plan.experiment}, {"question", plan.question}, {"source", plan.source},
-                     {"baseline", plan.baseline}};
+  Json experiment = {
+      {"t", "experiment"}, {"name", plan.experiment}, {"question", plan.question}, {"source", plan.source}, {"baseline", plan.baseline}};
   if (adds) experiment["adds"] = true;
   write(std::move(experiment));
   for (const auto& cell : plan.cells) {
     Json options = Json::array();
     for (const auto& [key, setting] : cell.settings) options.push_back({key, setting.value, setting.origin});
-    write({{"t", "cell"}, {"experiment", plan.experiment}, {"hash", cell.hash}, {"label", cell.label}, {"axes", cell.axes},
+    write({{"t", "cell"},
+           {"experiment", plan.experiment},
+           {"hash", cell.hash},
+           {"label", cell.label},
+           {"axes", cell.axes},
            {"options", std::move(options)}});
   }
   for (const auto& stage : plan.stages)
     write({{"t", "stage"}, {"key", stage.key}, {"kind", stage.kind}, {"parts", stage.parts}, {"inputs", stage.inputs}});
   for (const auto& trial : plan.trials)
-    write({{"t", "trial"}, {"experiment", plan.experiment}, {"cell", plan.cells[trial.cell].hash}, {"seed", trial.seed},
+    write({{"t", "trial"},
+           {"experiment", plan.experiment},
+           {"cell", plan.cells[trial.cell].hash},
+           {"seed", trial.seed},
            {"stages", trial.stages}});
   writer_->sync();
 }

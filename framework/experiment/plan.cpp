@@ -109,8 +109,19 @@ Plan make_plan(const Experiment& experiment, const Declarations& declarations, c
         trial.stages[stage.slot] = stage.key;
         const auto [at, fresh] = known.emplace(stage.key, plan.stages.size());
         if (fresh)
-          plan.stages.push_back({stage.kind, stage.key, stage.subject, stage.request, std::move(stage.parts), stage.inputs, stage.seed,
-                                 StageState::to_run, "", c, {}, 0, seed});
+          plan.stages.push_back({stage.kind,
+                                 stage.key,
+                                 stage.subject,
+                                 stage.request,
+                                 std::move(stage.parts),
+                                 stage.inputs,
+                                 stage.seed,
+                                 StageState::to_run,
+                                 "",
+                                 c,
+                                 {},
+                                 0,
+                                 seed});
         auto& planned = plan.stages[at->second];
         ++planned.trials;
         if (planned.cells.empty() || planned.cells.back() != c) planned.cells.push_back(c);
@@ -159,11 +170,22 @@ Json plan_json(const Plan& plan) {
   for (const auto& trial : plan.trials)
     trials.push_back({{"cell", plan.cells[trial.cell].label}, {"seed", trial.seed}, {"stages", trial.stages}});
   for (const auto& stage : plan.stages)
-    stages.push_back({{"kind", stage.kind}, {"key", stage.key}, {"state", to_string(stage.state)}, {"inputs", stage.inputs},
-                      {"parts", stage.parts}, {"trials", stage.trials}});
-  return {{"experiment", plan.experiment}, {"question", plan.question}, {"source", plan.source}, {"baseline", plan.baseline},
-          {"seeds", plan.seeds},           {"cells", cells},            {"trials", trials},      {"stages", stages},
-          {"lapsed", lapsed},              {"problems", plan.problems}};
+    stages.push_back({{"kind", stage.kind},
+                      {"key", stage.key},
+                      {"state", to_string(stage.state)},
+                      {"inputs", stage.inputs},
+                      {"parts", stage.parts},
+                      {"trials", stage.trials}});
+  return {{"experiment", plan.experiment},
+          {"question", plan.question},
+          {"source", plan.source},
+          {"baseline", plan.baseline},
+          {"seeds", plan.seeds},
+          {"cells", cells},
+          {"trials", trials},
+          {"stages", stages},
+          {"lapsed", lapsed},
+          {"problems", plan.problems}};
 }
 
 }  // namespace tessera

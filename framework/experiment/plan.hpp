@@ -19,11 +19,11 @@ struct PlannedStage {
   std::map<std::string, std::string> inputs;  // slot -> key
   int64_t seed = 0;
   StageState state = StageState::to_run;
-  std::string stale_input;   // the slot whose outputs are no longer those that were read
-  size_t cell = 0;             // the first that needs it
-  std::vector<size_t> cells;   // all of them
+  std::string stale_input;    // the slot whose outputs are no longer those that were read
+  size_t cell = 0;            // the first that needs it
+  std::vector<size_t> cells;  // all of them
   size_t trials = 0;
-  int64_t trial_seed = 0;      // of the first trial
+  int64_t trial_seed = 0;  // of the first trial
 
   std::string title() const;  // "evaluation of samples top_half"
 };
@@ -40,7 +40,7 @@ struct Plan {
   std::vector<Cell> cells;
   std::vector<Json> answers;  // one a cell: what tessera-host --check said
   std::vector<PlannedTrial> trials;
-  std::vector<PlannedStage> stages;  // distinct; inputs before those that need them
+  std::vector<PlannedStage> stages;   // distinct; inputs before those that need them
   std::vector<std::string> problems;  // "origin: key: found …, expected …"; a plan with problems cannot run
 
   const PlannedStage& stage(const std::string& key) const;
@@ -52,8 +52,7 @@ struct Plan {
 // Answers of `tessera-host --check`, one a request {"settings":…, "plugins":…}, in order.
 using Checker = std::function<std::vector<Json>(const std::vector<Json>& requests)>;
 
-Plan make_plan(const Experiment& experiment, const Declarations& declarations, const Checker& check,
-               const std::filesystem::path& results);
+Plan make_plan(const Experiment& experiment, const Declarations& declarations, const Checker& check, const std::filesystem::path& results);
 
 // What `tessera-host work` reads.
 Json stage_spec(const Plan& plan, const PlannedStage& stage, const std::filesystem::path& results, int threads);

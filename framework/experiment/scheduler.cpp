@@ -34,7 +34,7 @@ struct Running {
   Node* node;
   Child child;
   std::string error_tail;
-  int64_t runs_before;  // highest run before this host started
+  int64_t runs_before;   // highest run before this host started
   bool out_open = true;  // polled on after its end, it would never let poll wait again
 };
 
@@ -198,8 +198,7 @@ class Scheduler {
   void judge(const Running& one, const ExitStatus& status) {
     auto& node = *one.node;
     const double seconds = Seconds(Clock::now() - node.started).count();
-    if (status.clean() && folder(node).published())
-      return settle(node, {StageOutcome::done, "", "", ExitCode::ok, seconds});
+    if (status.clean() && folder(node).published()) return settle(node, {StageOutcome::done, "", "", ExitCode::ok, seconds});
     if (status.signal == 0 && status.code == static_cast<int>(ExitCode::busy)) {
       observer_.elsewhere(*node.stage);
       node.status = Status::elsewhere;
@@ -214,7 +213,8 @@ class Scheduler {
 
   StageResult failure(const Running& one, const ExitStatus& status, double seconds) const {
     StageResult result{StageOutcome::failed, "", "", ExitCode::run_failed, seconds};
-    if (status.signal == 0 && (status.code == static_cast<int>(ExitCode::bad_config) || status.code == static_cast<int>(ExitCode::bad_plugin)))
+    if (status.signal == 0 &&
+        (status.code == static_cast<int>(ExitCode::bad_config) || status.code == static_cast<int>(ExitCode::bad_plugin)))
       result.code = static_cast<ExitCode>(status.code);
     const auto runs = folder(*one.node).runs();
     if (!runs.empty() && runs.back().n > one.runs_before) {

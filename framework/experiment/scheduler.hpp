@@ -46,7 +46,7 @@ class RunObserver {
 };
 
 struct SchedulerOptions {
-  std::filesystem::path host;     // the program tessera-host
+  std::filesystem::path host;  // the program tessera-host
   std::filesystem::path results;
   int jobs = 1;
   int cores = 1;

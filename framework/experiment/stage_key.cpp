@@ -130,8 +130,7 @@ class TrialKeys {
     auto stage = begin("tokens", "tokens", {"data", "tokenizer"});
     set_engine_parts(stage);
     stage.parts["options"] = options([](const std::string& key, const Setting& setting) {
-      return key == kViews ||
-             ((setting.owner == "encoder" || setting.owner == "quantizer") && setting.schema->effect == "inference");
+      return key == kViews || ((setting.owner == "encoder" || setting.owner == "quantizer") && setting.schema->effect == "inference");
     });
     finish(std::move(stage));
   }

@@ -33,7 +33,6 @@ struct TrialStage {
 Json numerics_class(const Cell& cell);
 
 // All stages of a trial, inputs before those that need them.
-std::vector<TrialStage> trial_stages(const Cell& cell, int64_t seed, const std::string& data_fingerprint,
-                                     const Declarations& declarations);
+std::vector<TrialStage> trial_stages(const Cell& cell, int64_t seed, const std::string& data_fingerprint, const Declarations& declarations);
 
 }  // namespace tessera

@@ -21,16 +21,16 @@ PriorMetric sequence_count_metric() {
 }
 
 SamplesMetric sample_count_metric() {
-  return {{{"samples", 1, "samples", "step", "none", "", false, "Number of samples."},
-           {"train_references", 1, "samples", "step", "none", "", false, "Number of train images that samples are compared with."},
-           {"validation_references", 1, "samples", "step", "none", "", false,
-            "Number of validation images that samples are compared with."}},
-          [](const SamplesStudy& s, std::vector<Score>& scores) {
-            scores.push_back({"samples", static_cast<double>(s.samples.images_MCHW.size(0)), {}});
-            scores.push_back({"train_references", static_cast<double>(s.reference.train_images_MCHW.size(0)), {}});
-            scores.push_back({"validation_references", static_cast<double>(s.reference.validation_images_MCHW.size(0)), {}});
-          },
-          true};
+  return {
+      {{"samples", 1, "samples", "step", "none", "", false, "Number of samples."},
+       {"train_references", 1, "samples", "step", "none", "", false, "Number of train images that samples are compared with."},
+       {"validation_references", 1, "samples", "step", "none", "", false, "Number of validation images that samples are compared with."}},
+      [](const SamplesStudy& s, std::vector<Score>& scores) {
+        scores.push_back({"samples", static_cast<double>(s.samples.images_MCHW.size(0)), {}});
+        scores.push_back({"train_references", static_cast<double>(s.reference.train_images_MCHW.size(0)), {}});
+        scores.push_back({"validation_references", static_cast<double>(s.reference.validation_images_MCHW.size(0)), {}});
+      },
+      true};
 }
 
 }  // namespace tessera

@@ -25,8 +25,8 @@ namespace tessera {
 namespace {
 
 const std::vector<TokenizerMetric>& tokenizer_metrics() {
-  static const std::vector<TokenizerMetric> metrics = {psnr_metric(),     ink_psnr_metric(), l1_metric(),
-                                                       ssim_metric(),     codebook_metric(), image_count_metric()};
+  static const std::vector<TokenizerMetric> metrics = {psnr_metric(), ink_psnr_metric(), l1_metric(),
+                                                       ssim_metric(), codebook_metric(), image_count_metric()};
   return metrics;
 }
 
@@ -36,9 +36,9 @@ const std::vector<PriorMetric>& prior_metrics() {
 }
 
 const std::vector<SamplesMetric>& samples_metrics() {
-  static const std::vector<SamplesMetric> metrics = {frechet_metric(),           precision_recall_metric(), coarse_bigram_metric(),
-                                                     unigram_tv_metric(),        distinct_codes_metric(),   nearest_train_metric(),
-                                                     nearest_validation_metric(), cost_metric(),            sample_count_metric()};
+  static const std::vector<SamplesMetric> metrics = {
+      frechet_metric(),       precision_recall_metric(),   coarse_bigram_metric(), unigram_tv_metric(),  distinct_codes_metric(),
+      nearest_train_metric(), nearest_validation_metric(), cost_metric(),          sample_count_metric()};
   return metrics;
 }
 

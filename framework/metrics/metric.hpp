@@ -89,7 +89,7 @@ struct CalibrationRows {
 const std::vector<std::string>& calibration_row_names();
 CalibrationRows calibration_rows(const ReferenceEvidence& reference, int64_t count);
 // Decoded from rows.ids_MN and rows.shuffled_ids_MN, uint8.
-std::vector<Score> measure_calibration(const CalibrationRows& rows, const at::Tensor& reconstructed_MCHW,
-                                       const at::Tensor& shuffled_MCHW, const ReferenceEvidence& reference);
+std::vector<Score> measure_calibration(const CalibrationRows& rows, const at::Tensor& reconstructed_MCHW, const at::Tensor& shuffled_MCHW,
+                                       const ReferenceEvidence& reference);
 
 }  // namespace tessera

@@ -11,9 +11,7 @@ namespace {
 constexpr int64_t kRows = 256, kColumns = 4096;
 
 // Bytes become [0, 1], a tile at a time.
-at::Tensor widen(const at::Tensor& x, at::ScalarType type) {
-  return x.scalar_type() == at::kByte ? x.to(type).div_(255) : x;
-}
+at::Tensor widen(const at::Tensor& x, at::ScalarType type) { return x.scalar_type() == at::kByte ? x.to(type).div_(255) : x; }
 
 // f(first row, first column, squared distances of the tile).
 template <class Function>

@@ -14,7 +14,8 @@ at::Tensor by_image(const at::Tensor& images_MCHW, const at::Tensor& reconstruct
   at::Tensor result_M = at::empty({images_MCHW.size(0)}, at::kDouble);
   for (int64_t row = 0; row < images_MCHW.size(0); row += kRows) {
     const int64_t end = std::min(images_MCHW.size(0), row + kRows);
-    result_M.slice(0, row, end) = f(unit_from_bytes(images_MCHW.slice(0, row, end)), unit_from_signed(reconstruction_MCHW.slice(0, row, end)));
+    result_M.slice(0, row, end) =
+        f(unit_from_bytes(images_MCHW.slice(0, row, end)), unit_from_signed(reconstruction_MCHW.slice(0, row, end)));
   }
   return result_M;
 }

@@ -9,9 +9,7 @@ at::Tensor decibels(const at::Tensor& mse_M) { return mse_M.clamp_min(1e-10).log
 
 }  // namespace
 
-at::Tensor psnr(const at::Tensor& a_MCHW, const at::Tensor& b_MCHW) {
-  return decibels((a_MCHW - b_MCHW).square().flatten(1).mean(1));
-}
+at::Tensor psnr(const at::Tensor& a_MCHW, const at::Tensor& b_MCHW) { return decibels((a_MCHW - b_MCHW).square().flatten(1).mean(1)); }
 
 at::Tensor ink_psnr(const at::Tensor& a_MCHW, const at::Tensor& b_MCHW) {
   const at::Tensor ink_M1HW = a_MCHW.lt(1).any(1, true).to(at::kDouble);

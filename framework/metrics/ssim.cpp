@@ -27,8 +27,8 @@ at::Tensor ssim(const at::Tensor& a_MCHW, const at::Tensor& b_MCHW) {
   const at::Tensor mean_a = smooth(a_MCHW), mean_b = smooth(b_MCHW);
   const at::Tensor var_a = smooth(a_MCHW.square()) - mean_a.square(), var_b = smooth(b_MCHW.square()) - mean_b.square();
   const at::Tensor covariance = smooth(a_MCHW * b_MCHW) - mean_a * mean_b;
-  const at::Tensor map = ((2 * mean_a * mean_b + kC1) * (2 * covariance + kC2)) /
-                         ((mean_a.square() + mean_b.square() + kC1) * (var_a + var_b + kC2));
+  const at::Tensor map =
+      ((2 * mean_a * mean_b + kC1) * (2 * covariance + kC2)) / ((mean_a.square() + mean_b.square() + kC1) * (var_a + var_b + kC2));
   return map.reshape({a_MCHW.size(0), -1}).mean(1);
 }
 

@@ -10,8 +10,7 @@ TokenLayout::TokenLayout(std::vector<Plane> planes) : planes_(std::move(planes))
   for (const auto& plane : planes_) {
     if (plane.height < 1 || plane.width < 1 || plane.vocabulary < 2)
       throw std::invalid_argument("token layout: a plane of " + std::to_string(plane.height) + "x" + std::to_string(plane.width) +
-                                  " with vocabulary " + std::to_string(plane.vocabulary) +
-                                  "; expected at least 1x1 with vocabulary 2");
+                                  " with vocabulary " + std::to_string(plane.vocabulary) + "; expected at least 1x1 with vocabulary 2");
     offsets_.push_back(length_);
     length_ += plane.positions();
     max_vocabulary_ = std::max(max_vocabulary_, plane.vocabulary);
@@ -32,9 +31,8 @@ bool TokenLayout::spatial() const {
 }
 
 bool TokenLayout::same_grid() const {
-  return std::all_of(planes_.begin(), planes_.end(), [this](const Plane& plane) {
-    return plane.height == planes_[0].height && plane.width == planes_[0].width;
-  });
+  return std::all_of(planes_.begin(), planes_.end(),
+                     [this](const Plane& plane) { return plane.height == planes_[0].height && plane.width == planes_[0].width; });
 }
 
 std::string TokenLayout::describe() const {

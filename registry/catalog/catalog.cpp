@@ -15,7 +15,8 @@ namespace {
 
 size_t kind_rank(const std::string& kind) {
   return static_cast<size_t>(
-      std::find_if(std::begin(kPluginKinds), std::end(kPluginKinds), [&](const PluginKind& known) { return kind == known.name; }) - kPluginKinds);
+      std::find_if(std::begin(kPluginKinds), std::end(kPluginKinds), [&](const PluginKind& known) { return kind == known.name; }) -
+      kPluginKinds);
 }
 
 // A refusal that may end differently next time is believed for ten minutes: long enough for a session, so that a library that
@@ -85,21 +86,24 @@ void Catalog::add(const PluginFile& file, const Json& line) {
     return refuse("the probe printed a manifest that cannot be read");
   }
   std::string folder = kPluginKinds[kind_rank(plugin.kind)].folder;
-  if (!file.kind_folder.empty() && file.kind_folder != folder) return refuse("found the kind " + plugin.kind + " in the folder " + file.kind_folder + ", expected it in " + folder);
+  if (!file.kind_folder.empty() && file.kind_folder != folder)
+    return refuse("found the kind " + plugin.kind + " in the folder " + file.kind_folder + ", expected it in " + folder);
   if (const auto* first = find(plugin.kind, plugin.id))
     return refuse("found a second " + plugin.kind + " '" + plugin.id + "', expected one: the first is " + first->file.string());
   plugins_.push_back(std::move(plugin));
 }
 
 const CatalogPlugin* Catalog::find(const std::string& kind, const std::string& id) const {
-  auto found = std::find_if(plugins_.begin(), plugins_.end(), [&](const CatalogPlugin& plugin) { return plugin.kind == kind && plugin.id == id; });
+  auto found =
+      std::find_if(plugins_.begin(), plugins_.end(), [&](const CatalogPlugin& plugin) { return plugin.kind == kind && plugin.id == id; });
   return found == plugins_.end() ? nullptr : &*found;
 }
 
 std::vector<Json> Catalog::lines() const {
   std::vector<Json> lines;
   for (const auto& plugin : plugins_) lines.push_back(plugin.manifest);
-  for (const auto& plugin : refused_) lines.push_back({{"type", "refused"}, {"file", valid_utf8(plugin.file.string())}, {"reason", plugin.reason}});
+  for (const auto& plugin : refused_)
+    lines.push_back({{"type", "refused"}, {"file", valid_utf8(plugin.file.string())}, {"reason", plugin.reason}});
   return lines;
 }
 

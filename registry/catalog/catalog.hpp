@@ -50,7 +50,8 @@ struct PluginKind {
   const char* name;
   const char* folder;
 };
-inline constexpr PluginKind kPluginKinds[] = {{"encoder", "encoders"}, {"quantizer", "quantizers"}, {"prior", "priors"}, {"sampling", "sampling"}};
+inline constexpr PluginKind kPluginKinds[] = {
+    {"encoder", "encoders"}, {"quantizer", "quantizers"}, {"prior", "priors"}, {"sampling", "sampling"}};
 
 // The engine manifest, cached by the host's hash. Throws Error(run_failed) where the host does not start.
 Json engine_manifest_of(const CatalogSettings& settings);

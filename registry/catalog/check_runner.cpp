@@ -38,7 +38,8 @@ std::vector<Json> CheckRunner::run(const std::vector<Json>& requests) const {
   for (const auto& request : requests) {
     keys.push_back(cache_key(host, request));
     auto known = cache.find("answers", keys.back());
-    bool valid = known && known->is_object() && known->contains("answer") && known->value("watched", Json()) == watched(known->at("answer"));
+    bool valid =
+        known && known->is_object() && known->contains("answer") && known->value("watched", Json()) == watched(known->at("answer"));
     answers.push_back(valid ? known->at("answer") : Json());
     if (!valid) unknown.push_back({{"id", unknown.size()}, {"settings", request.at("settings")}, {"plugins", request.at("plugins")}});
   }
@@ -65,9 +66,13 @@ std::vector<Json> CheckRunner::ask(const std::vector<Json>& requests) const {
     options.memory_limit = settings_.memory_limit;
     return options;
   };
-  auto is = [](const Json& line, const char* type, size_t i) { return line.value("type", Json()) == type && line.value("id", Json()) == i; };
+  auto is = [](const Json& line, const char* type, size_t i) {
+    return line.value("type", Json()) == type && line.value("id", Json()) == i;
+  };
   conversation.begins = [&](const Json& line, size_t i) { return is(line, "begin", i); };
-  conversation.answers = [&](const Json& line, size_t i) { return is(line, "answer", i) && line.contains("ok") && line["ok"].is_boolean(); };
+  conversation.answers = [&](const Json& line, size_t i) {
+    return is(line, "answer", i) && line.contains("ok") && line["ok"].is_boolean();
+  };
   conversation.blame = [&](size_t i, const std::string& reason, bool) -> Json {
     Json error = {{"key", ""}, {"text", "the check of " + names_of(requests[i].at("plugins")) + " " + reason}};
     return {{"type", "answer"}, {"ok", false}, {"blamed", true}, {"errors", Json::array({error})}};

@@ -63,7 +63,9 @@ class Talk {
     auto status = child.wait(deadline);
     if (!status) return {i, "closed standard output and did not end", true};
     // Before any question it is the host that is broken, not the one asked about.
-    if (!begun) throw Error(ExitCode::run_failed, conversation_.host + " " + status->describe() + ": " + shortened(valid_utf8(child.drain_err()), 400));
+    if (!begun)
+      throw Error(ExitCode::run_failed,
+                  conversation_.host + " " + status->describe() + ": " + shortened(valid_utf8(child.drain_err()), 400));
     return {i, status->describe(), status->signal == SIGKILL};
   }
 

@@ -16,7 +16,7 @@ struct Conversation {
   // How a child is started that is asked the questions from `first` on.
   std::function<ChildOptions(size_t first)> start;
   // Whether a line is the begin line, or an answer, of question i.
-  std::function<bool(const Json& line, size_t i)> begins, answers;
+  std::function<bool(const Json&line, size_t i)> begins, answers;
   // What stands for the answer of question i; unsure: another try may end differently.
   std::function<Json(size_t i, const std::string& reason, bool unsure)> blame;
   std::chrono::seconds limit{20};

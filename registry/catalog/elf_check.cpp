@@ -59,7 +59,8 @@ std::optional<std::string> check_elf(const std::filesystem::path& path) {
   Elf64_Ehdr header{};
   ssize_t got = ::pread(file.get(), &header, sizeof header, 0);
   if (got < SELFMAG || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return "found no ELF file, expected a library";
-  if (got < static_cast<ssize_t>(sizeof header)) return "found " + std::to_string(got) + " bytes, expected at least the ELF header of 64: the file is truncated";
+  if (got < static_cast<ssize_t>(sizeof header))
+    return "found " + std::to_string(got) + " bytes, expected at least the ELF header of 64: the file is truncated";
   if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB)
     return "found a library that is not 64-bit little-endian, expected " + machine_name(kMachine);
   if (header.e_machine != kMachine) return "found a library for " + machine_name(header.e_machine) + ", expected " + machine_name(kMachine);

@@ -63,7 +63,8 @@ const tessera_descriptor& load_plugin(const std::filesystem::path& file, const s
   if (auto found = loaded.find(file.string()); found != loaded.end()) return *found->second;
   // Taken anew: a library that changed since it was probed is another one.
   if (auto hash = sha256_file(file); !sha256.empty() && hash != sha256)
-    throw Error(ExitCode::bad_plugin, file.string() + ": found the SHA-256 " + hash + ", expected " + sha256 + ": the file changed after it was probed");
+    throw Error(ExitCode::bad_plugin,
+                file.string() + ": found the SHA-256 " + hash + ", expected " + sha256 + ": the file changed after it was probed");
   try {
     return *(loaded[file.string()] = &open(file));
   } catch (const Refusal& refusal) {

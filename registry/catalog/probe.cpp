@@ -41,10 +41,13 @@ Json ask_engine(const CatalogSettings& settings) {
   auto deadline = Clock::now() + settings.check_limit;
   auto read = child.read_line(line, deadline);
   auto status = child.wait(deadline);
-  if (!status) throw Error(ExitCode::run_failed, settings.host.string() + " --engine took longer than " + std::to_string(settings.check_limit.count()) + " seconds");
+  if (!status)
+    throw Error(ExitCode::run_failed,
+                settings.host.string() + " --engine took longer than " + std::to_string(settings.check_limit.count()) + " seconds");
   auto manifest = read == Child::Read::line ? try_parse_json(line) : std::nullopt;
   if (!status->clean() || !manifest || !manifest->is_object() || manifest->value("type", Json()) != "engine")
-    throw Error(ExitCode::run_failed, settings.host.string() + " --engine " + status->describe() + ": " + shortened(valid_utf8(child.drain_err()), 400));
+    throw Error(ExitCode::run_failed,
+                settings.host.string() + " --engine " + status->describe() + ": " + shortened(valid_utf8(child.drain_err()), 400));
   return *manifest;
 }
 

@@ -63,8 +63,20 @@ const tessera_option& option() {
 extern "C" __attribute__((visibility("default"))) const tessera_descriptor* tessera_plugins(size_t* count) {
   static tessera_option options[2] = {option(), option()};
   static std::string id = file_stem();
-  static tessera_descriptor d = {TESSERA_MAGIC, sizeof(tessera_descriptor), TESSERA_ABI, TESSERA_FINGERPRINT, "quantizer", 1, 1,
-                                 id.c_str(), "1.0", "A library without fault.", "", options, 1, &create};
+  static tessera_descriptor d = {TESSERA_MAGIC,
+                                 sizeof(tessera_descriptor),
+                                 TESSERA_ABI,
+                                 TESSERA_FINGERPRINT,
+                                 "quantizer",
+                                 1,
+                                 1,
+                                 id.c_str(),
+                                 "1.0",
+                                 "A library without fault.",
+                                 "",
+                                 options,
+                                 1,
+                                 &create};
   static std::string other_torch = TESSERA_FINGERPRINT;
   if (is("wrong_magic")) d.magic = 0x1234;
   if (is("wrong_size")) d.struct_size = 8;

@@ -55,7 +55,8 @@ const std::vector<BrokenPlugin>& broken_plugins() {
   static const std::vector<BrokenPlugin> table = {
       {"empty.so", "has no bytes", kProbe, "found an empty file, expected a library"},
       {"not_elf.so", "is a shell script", kProbe, "found no ELF file, expected a library"},
-      {"header_only.so", "is cut within the ELF header", kProbe, "found 40 bytes, expected at least the ELF header of 64: the file is truncated"},
+      {"header_only.so", "is cut within the ELF header", kProbe,
+       "found 40 bytes, expected at least the ELF header of 64: the file is truncated"},
       {"truncated.so", "is cut in the middle", kProbe, "found {half} bytes, expected at least {size}: the file is truncated"},
       {"one_byte_short.so", "lacks its last byte", kProbe, "found {short} bytes, expected at least {size}: the file is truncated"},
       {"wrong_architecture.so", "is for another machine", kProbe, "found a library for RISC-V, expected {machine}"},
@@ -65,13 +66,17 @@ const std::vector<BrokenPlugin>& broken_plugins() {
       {"undefined_symbol.so", "needs a function that nobody has", kProbe,
        "cannot be opened: {folder}/undefined_symbol.so: undefined symbol: tessera_function_of_nobody"},
       {"wrong_magic.so", "has another magic number", kProbe, "found the magic number 0x0000000000001234, expected 0x3153455353455431"},
-      {"wrong_size.so", "has a shorter descriptor", kProbe, "found a descriptor of 8 bytes, expected " + std::to_string(sizeof(tessera_descriptor))},
+      {"wrong_size.so", "has a shorter descriptor", kProbe,
+       "found a descriptor of 8 bytes, expected " + std::to_string(sizeof(tessera_descriptor))},
       {"wrong_abi.so", "has a later abi", kProbe, "found abi 2, expected 1"},
       {"no_fingerprint.so", "has no fingerprint", kProbe, "found no fingerprint, expected one"},
-      {"other_torch.so", "was built with another torch", kProbe, "built against another Tessera: found torch=1.0.0, expected " + torch_line()},
-      {"wrong_kind.so", "is of a kind that does not exist", kProbe, "found the kind \"decoder\", expected encoder, quantizer, prior or sampling"},
+      {"other_torch.so", "was built with another torch", kProbe,
+       "built against another Tessera: found torch=1.0.0, expected " + torch_line()},
+      {"wrong_kind.so", "is of a kind that does not exist", kProbe,
+       "found the kind \"decoder\", expected encoder, quantizer, prior or sampling"},
       {"wrong_interface.so", "has a later interface", kProbe, "found revision 2 of the quantizer interface, expected 1"},
-      {"id_not_file_name.so", "has an id that is not its file name", kProbe, "found the id 'vq' in a file of the name 'id_not_file_name', expected one name"},
+      {"id_not_file_name.so", "has an id that is not its file name", kProbe,
+       "found the id 'vq' in a file of the name 'id_not_file_name', expected one name"},
       {"no_version.so", "has no version", kProbe, "found no version, expected one"},
       {"no_create.so", "has no create function", kProbe, "found no create function, expected one"},
       {"no_descriptor.so", "returns no descriptor", kProbe, "found 0 descriptors, expected one"},
@@ -79,27 +84,41 @@ const std::vector<BrokenPlugin>& broken_plugins() {
       {"two_options_of_one_name.so", "declares an option twice", kProbe, "found two options of the name codes, expected one"},
       {"too_many_options.so", "declares 2^64 - 1 options", kProbe, "found 18446744073709551615 options, expected at most 256"},
       {"no_option_table.so", "declares an option and has no table", kProbe, "found no option table, expected one of 1 options"},
-      {"default_out_of_range.so", "has a default out of its range", kProbe, "option codes: default: found 65, expected integer from 2 to 64"},
-      {"default_of_other_type.so", "has a default of another type", kProbe, "option codes: default: found \"sixteen\", expected integer from 2 to 64"},
+      {"default_out_of_range.so", "has a default out of its range", kProbe,
+       "option codes: default: found 65, expected integer from 2 to 64"},
+      {"default_of_other_type.so", "has a default of another type", kProbe,
+       "option codes: default: found \"sixteen\", expected integer from 2 to 64"},
       {"default_no_json.so", "has a default that is no JSON", kProbe, "option codes: found the default \"sixteen\", expected JSON"},
-      {"default_no_choice.so", "has a default that is no choice", kProbe, "option codes: default: found \"c\", expected one of \"a\", \"b\""},
+      {"default_no_choice.so", "has a default that is no choice", kProbe,
+       "option codes: default: found \"c\", expected one of \"a\", \"b\""},
       {"choice_without_choices.so", "has a choice without choices", kProbe, "option codes: found no choices, expected at least one"},
       {"unknown_type.so", "has an option of an unknown type", kProbe,
        "option codes: found the type \"tensor\", expected bool, int, float, string, choice, file, or a list such as int[]"},
-      {"unknown_effect.so", "has an option of an unknown effect", kProbe, "option codes: found the effect \"decorative\", expected architecture, training or inference"},
-      {"empty_range.so", "has a range without values", kProbe, "option codes: found the range from 100 to 64, expected one that holds a value"},
+      {"unknown_effect.so", "has an option of an unknown effect", kProbe,
+       "option codes: found the effect \"decorative\", expected architecture, training or inference"},
+      {"empty_range.so", "has a range without values", kProbe,
+       "option codes: found the range from 100 to 64, expected one that holds a value"},
       {"option_without_doc.so", "has an option without description", kProbe, "option codes: found no description, expected one sentence"},
-      {"option_named_plugin.so", "has an option of a taken name", kProbe, "option plugin: found a name that stands for the plugin itself, expected another"},
-      {"option_not_snake_case.so", "has an option with a capital letter", kProbe, "option 1: found the name \"Codes\", expected one in snake_case"},
-      {"crash_in_static_initialiser.so", "crashes in a static initialiser", kProbe, "the probe that opened it was killed by signal 11 (Segmentation fault)"},
-      {"throw_in_static_initialiser.so", "throws an int in a static initialiser", kProbe, "the probe that opened it was killed by signal 6 (Aborted)"},
-      {"crash_in_probe.so", "crashes in tessera_plugins()", kProbe, "the probe that opened it was killed by signal 11 (Segmentation fault)"},
+      {"option_named_plugin.so", "has an option of a taken name", kProbe,
+       "option plugin: found a name that stands for the plugin itself, expected another"},
+      {"option_not_snake_case.so", "has an option with a capital letter", kProbe,
+       "option 1: found the name \"Codes\", expected one in snake_case"},
+      {"crash_in_static_initialiser.so", "crashes in a static initialiser", kProbe,
+       "the probe that opened it was killed by signal 11 (Segmentation fault)"},
+      {"throw_in_static_initialiser.so", "throws an int in a static initialiser", kProbe,
+       "the probe that opened it was killed by signal 6 (Aborted)"},
+      {"crash_in_probe.so", "crashes in tessera_plugins()", kProbe,
+       "the probe that opened it was killed by signal 11 (Segmentation fault)"},
       {"exit_in_probe.so", "calls exit(0) in tessera_plugins()", kProbe, "the probe that opened it exited with code 0"},
       {"endless_loop_in_probe.so", "never returns from tessera_plugins()", kProbe, "the probe that opened it took longer than 3 seconds"},
-      {"exception_in_probe.so", "throws an int in tessera_plugins()", kProbe, "found an exception out of tessera_plugins(), expected descriptors"},
-      {"prints_in_probe.so", "prints in tessera_plugins()", kProbe, "found \"hello\" on standard output, expected a plugin to print nothing"},
-      {"encoders/misplaced.so", "is a quantizer among the encoders", kProbe, "found the kind quantizer in the folder encoders, expected it in quantizers"},
-      {"quantizers/sound.so", "has the id of another library", kProbe, "found a second quantizer 'sound', expected one: the first is {folder}/sound.so"},
+      {"exception_in_probe.so", "throws an int in tessera_plugins()", kProbe,
+       "found an exception out of tessera_plugins(), expected descriptors"},
+      {"prints_in_probe.so", "prints in tessera_plugins()", kProbe,
+       "found \"hello\" on standard output, expected a plugin to print nothing"},
+      {"encoders/misplaced.so", "is a quantizer among the encoders", kProbe,
+       "found the kind quantizer in the folder encoders, expected it in quantizers"},
+      {"quantizers/sound.so", "has the id of another library", kProbe,
+       "found a second quantizer 'sound', expected one: the first is {folder}/sound.so"},
       {"crash_in_constructor.so", "crashes in its constructor", kCheck, "{check} was killed by signal 11 (Segmentation fault)"},
       {"exit_in_constructor.so", "calls exit(0) in its constructor", kCheck, "{check} exited with code 0"},
       {"endless_loop_in_constructor.so", "never returns from its constructor", kCheck, "{check} took longer than 3 seconds"},
@@ -114,9 +133,12 @@ std::vector<BrokenPlugin> make_broken_plugins(const fs::path& folder) {
   auto table = broken_plugins();
   for (auto& entry : table) {
     auto name = fs::path(entry.file).stem().string();
-    if (name == "no_symbol") fs::copy_file(TESSERA_NO_SYMBOL_LIBRARY, folder / entry.file);
-    else if (name == "undefined_symbol") fs::copy_file(TESSERA_UNDEFINED_SYMBOL_LIBRARY, folder / entry.file);
-    else write(folder / entry.file, entry.caught_by == CaughtBy::probe ? damaged(name, broken) : misbehaving);
+    if (name == "no_symbol")
+      fs::copy_file(TESSERA_NO_SYMBOL_LIBRARY, folder / entry.file);
+    else if (name == "undefined_symbol")
+      fs::copy_file(TESSERA_UNDEFINED_SYMBOL_LIBRARY, folder / entry.file);
+    else
+      write(folder / entry.file, entry.caught_by == CaughtBy::probe ? damaged(name, broken) : misbehaving);
     replace(entry.sentence, "{folder}", folder.string());
     replace(entry.sentence, "{half}", std::to_string(broken.size() / 2));
     replace(entry.sentence, "{short}", std::to_string(broken.size() - 1));

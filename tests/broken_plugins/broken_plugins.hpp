@@ -9,7 +9,7 @@ namespace tessera {
 enum class CaughtBy { probe, check, run };
 
 struct BrokenPlugin {
-  const char* file;    // below the folder
+  const char* file;  // below the folder
   const char* damage;
   CaughtBy caught_by;
   std::string sentence;  // "{folder}" stands for the folder, "{size}" for the size of the library that was cut

@@ -41,7 +41,8 @@ TEST(BrokenPlugins, TheProbeRefusesEachWithItsSentence) {
     size_t expected_refusals = 0;
     for (const auto& entry : table) {
       if (entry.caught_by != CaughtBy::probe) {
-        EXPECT_TRUE(catalog.find("quantizer", std::filesystem::path(entry.file).stem().string())) << entry.file << ": the probe must let it pass";
+        EXPECT_TRUE(catalog.find("quantizer", std::filesystem::path(entry.file).stem().string()))
+            << entry.file << ": the probe must let it pass";
         continue;
       }
       ++expected_refusals;
@@ -58,7 +59,8 @@ TEST(BrokenPlugins, TheCheckRefusesEachWithItsSentence) {
   auto table = make_broken_plugins(folder / "all");
   std::filesystem::create_directories(folder / "plugins");
   for (const auto& entry : table)
-    if (entry.caught_by == CaughtBy::check) std::filesystem::copy_file(folder / ("all/" + std::string(entry.file)), folder / ("plugins/" + std::string(entry.file)));
+    if (entry.caught_by == CaughtBy::check)
+      std::filesystem::copy_file(folder / ("all/" + std::string(entry.file)), folder / ("plugins/" + std::string(entry.file)));
   auto settings = settings_for(folder);
   settings.built_in = {std::filesystem::path(TESSERA_BINARY_DIR) / "plugins"};
   settings.check_limit = std::chrono::seconds(3);
@@ -79,7 +81,8 @@ TEST(BrokenPlugins, TheCheckRefusesEachWithItsSentence) {
   }
   auto answers = CheckRunner(settings).run(requests);
   ASSERT_EQ(answers.size(), expected.size());
-  for (size_t i = 0; i < answers.size(); ++i) EXPECT_EQ(answers[i].at("ok").get<bool>() ? "" : answers[i].at("errors")[0].at("text").get<std::string>(), expected[i]);
+  for (size_t i = 0; i < answers.size(); ++i)
+    EXPECT_EQ(answers[i].at("ok").get<bool>() ? "" : answers[i].at("errors")[0].at("text").get<std::string>(), expected[i]);
 }
 
 TEST(BrokenPlugins, TheOthersWorkInAnyOrder) {
@@ -112,7 +115,8 @@ TEST(BrokenPlugins, RandomDamageIsSurvived) {
   for (int i = 0; i < 16; ++i) {
     std::string bytes = sound;
     if (i % 4 == 0) bytes.resize(random(bytes.size()));
-    for (size_t flips = 1 + random(8); !bytes.empty() && flips > 0; --flips) bytes[random(i % 2 ? std::min<size_t>(bytes.size(), 4096) : bytes.size())] ^= static_cast<char>(1 + random(255));
+    for (size_t flips = 1 + random(8); !bytes.empty() && flips > 0; --flips)
+      bytes[random(i % 2 ? std::min<size_t>(bytes.size(), 4096) : bytes.size())] ^= static_cast<char>(1 + random(255));
     write_file_atomically(folder / ("plugins/mutant_" + std::to_string(i) + ".so"), bytes);
   }
   Catalog catalog(settings_for(folder));

@@ -95,5 +95,6 @@ class Misbehaving final : public Quantizer {
 extern "C" __attribute__((visibility("default"))) const tessera_descriptor* tessera_plugins(size_t* count) {
   static const std::string id = tessera::file_stem();
   *count = 1;
-  return &tessera::describe_plugin<tessera::Quantizer, tessera::Misbehaving>(id.c_str(), {.version = "1.0", .revision = 1, .summary = "Misbehaves."});
+  return &tessera::describe_plugin<tessera::Quantizer, tessera::Misbehaving>(id.c_str(),
+                                                                             {.version = "1.0", .revision = 1, .summary = "Misbehaves."});
 }

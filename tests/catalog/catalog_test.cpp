@@ -111,7 +111,8 @@ class CountingHost : public CatalogTest {
   CountingHost() {
     fs::path script = folder_ / "bin/tessera-host";
     fs::create_directories(script.parent_path());
-    write_file_atomically(script, "#!/bin/sh\necho asked >> " + (folder_ / "asked").string() + "\nexec " + settings_.host.string() + " \"$@\"\n");
+    write_file_atomically(script,
+                          "#!/bin/sh\necho asked >> " + (folder_ / "asked").string() + "\nexec " + settings_.host.string() + " \"$@\"\n");
     ::chmod(script.c_str(), 0755);
     settings_.host = script;
   }
@@ -167,7 +168,8 @@ TEST_F(CountingHost, AnswersAreKeptUntilWhatTheyWereReadFromChanges) {
   settings_.built_in = {fs::path(TESSERA_BINARY_DIR) / "plugins"};
   Catalog catalog(settings_);
   for (const auto& refused : catalog.refused()) EXPECT_EQ(refused.reason, "") << refused.file;
-  ASSERT_TRUE(catalog.find("encoder", "conv") && catalog.find("quantizer", "fsq") && catalog.find("prior", "gpt") && catalog.find("sampling", "scan_line"));
+  ASSERT_TRUE(catalog.find("encoder", "conv") && catalog.find("quantizer", "fsq") && catalog.find("prior", "gpt") &&
+              catalog.find("sampling", "scan_line"));
   Json request = check_request(catalog, *catalog.find("quantizer", "fsq"));
   fs::path sequences = folder_ / "emoji-test.txt";
   fs::copy_file("/usr/share/unicode/emoji/emoji-test.txt", sequences);

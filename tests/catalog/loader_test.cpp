@@ -16,12 +16,15 @@ TEST(Loader, LoadsOnceAndChecksTheHash) {
   auto file = folder / "p/sound.so";
   std::string hash = sha256_file(file), other = hash;
   other[0] = other[0] == '0' ? '1' : '0';
-  EXPECT_EQ(error_of([&] { load_plugin(file, other); }), file.string() + ": found the SHA-256 " + hash + ", expected " + other + ": the file changed after it was probed");
+  EXPECT_EQ(error_of([&] { load_plugin(file, other); }),
+            file.string() + ": found the SHA-256 " + hash + ", expected " + other + ": the file changed after it was probed");
   const auto& descriptor = load_plugin(file, hash);
   EXPECT_STREQ(descriptor.id, "sound");
   EXPECT_EQ(&load_plugin(file, hash), &descriptor);
-  EXPECT_EQ(error_of([&] { load_plugin(folder / "p/wrong_abi.so", ""); }), (folder / "p/wrong_abi.so").string() + ": found abi 2, expected 1");
-  EXPECT_EQ(error_of([&] { load_plugin(folder / "p/none.so", ""); }), "cannot read " + (folder / "p/none.so").string() + ": No such file or directory");
+  EXPECT_EQ(error_of([&] { load_plugin(folder / "p/wrong_abi.so", ""); }),
+            (folder / "p/wrong_abi.so").string() + ": found abi 2, expected 1");
+  EXPECT_EQ(error_of([&] { load_plugin(folder / "p/none.so", ""); }),
+            "cannot read " + (folder / "p/none.so").string() + ": No such file or directory");
 }
 
 TEST(Fingerprint, DifferenceNamesTheLines) {

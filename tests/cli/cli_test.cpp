@@ -80,25 +80,33 @@ struct WordError {
 
 TEST_F(Cli, ErrorsSayWhatToDo) {
   const std::vector<WordError> table = {
-      {{"rum"}, 2,
-       "tessera: found 'rum', expected a verb: run, plan, ls, show, compare, query, grid, sample, plugins, db, doctor; did you mean \"run\"?\n"},
+      {{"rum"},
+       2,
+       "tessera: found 'rum', expected a verb: run, plan, ls, show, compare, query, grid, sample, plugins, db, doctor; did you mean "
+       "\"run\"?\n"},
       {{"plan"}, 2, "tessera: Usage: tessera plan FILE [key=value …]\n"},
       {{"plan", "e.toml", "--resluts", "x"}, 2, "tessera: tessera plan: unknown option --resluts, did you mean --results?\n"},
-      {{"plan", "none.toml"}, 2, "tessera: found no file none.toml, expected an experiment file (experiments/none.toml.toml is none either)\n"},
+      {{"plan", "none.toml"},
+       2,
+       "tessera: found no file none.toml, expected an experiment file (experiments/none.toml.toml is none either)\n"},
       {{"run", "e.toml", "-j", "0"}, 2, "tessera: --jobs: found 0, expected a number from 1 to 256\n"},
       {{"run", "e.toml", "-j", "two"}, 2, "tessera: tessera run: the argument ('two') for option '--jobs' is invalid\n"},
       {{"plugins", "lst"}, 2, "tessera: tessera plugins: found 'lst', expected list, describe, new or check; did you mean \"list\"?\n"},
-      {{"plugins", "describe", "prior/gtp"}, 3,
+      {{"plugins", "describe", "prior/gtp"},
+       3,
        "tessera: found no plugin 'prior/gtp', expected one that `tessera plugins` lists; did you mean \"prior/gpt\"?\n"},
-      {{"plugins", "new", "prio", "x"}, 2, "tessera: found kind 'prio', expected one of encoder, quantizer, prior, sampling; did you mean \"prior\"?\n"},
-      {{"plugins", "new", "prior", "My-Idea"}, 2,
-       "tessera: found id 'My-Idea', expected lower-case words joined by _, such as my_idea\n"},
+      {{"plugins", "new", "prio", "x"},
+       2,
+       "tessera: found kind 'prio', expected one of encoder, quantizer, prior, sampling; did you mean \"prior\"?\n"},
+      {{"plugins", "new", "prior", "My-Idea"}, 2, "tessera: found id 'My-Idea', expected lower-case words joined by _, such as my_idea\n"},
       {{"plugins", "--plugin-path", "/no/such"}, 2, "tessera: plugin path /no/such: found no such folder\n"},
-      {{"plan", "e.toml", "prior.widht=3"}, 2,
+      {{"plan", "e.toml", "prior.widht=3"},
+       2,
        "tessera: e.toml: 2 problems\n"
        "command line: prior.widht: found an unknown key, expected an option of prior plugin 'gpt'; did you mean \"prior.width\"?\n"
        "command line: prior.widht: found an unknown key, expected an option of prior plugin 'maskgit'; did you mean \"prior.width\"?\n"},
-      {{"run", "e.toml", "prior.heads=5"}, 2,
+      {{"run", "e.toml", "prior.heads=5"},
+       2,
        "tessera: e.toml: 1 problem\ncommand line: prior.heads: found 5, expected a divisor of the width 128\n"},
   };
   for (const auto& row : table) {
@@ -183,7 +191,9 @@ TEST_F(Cli, AStaleStageIsRefused) {
   EXPECT_NE(call({"plan", "e.toml"}).out.find("stale: its tokenizer changed"), std::string::npos);
   const auto run = call({"run", "e.toml"});
   EXPECT_EQ(run.status.code, 1);
-  EXPECT_EQ(run.err.rfind("tessera: tokens is stale: its tokenizer has been computed anew, with another result; remove results/stages/tokens-", 0), 0U)
+  EXPECT_EQ(run.err.rfind(
+                "tessera: tokens is stale: its tokenizer has been computed anew, with another result; remove results/stages/tokens-", 0),
+            0U)
       << run.err;
 }
 

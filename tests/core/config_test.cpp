@@ -34,7 +34,8 @@ TEST(Config, KeepsFileOrderAndPositions) {
       "inline = {y = true, x = []}\n",
       "a.toml");
   std::string text;
-  for (const auto& entry : file.entries) text += entry.key + "=" + canonical(entry.value) + " " + entry.origin + " " + entry.key_origin + "\n";
+  for (const auto& entry : file.entries)
+    text += entry.key + "=" + canonical(entry.value) + " " + entry.origin + " " + entry.key_origin + "\n";
   EXPECT_EQ(text,
             "question=\"é?\" a.toml:1:12 a.toml:1:1\n"
             "prior.width=128 a.toml:3:9 a.toml:3:1\n"
@@ -58,9 +59,11 @@ TEST(Config, SpecialNumbersAndStrings) {
 TEST(Config, SyntaxErrorsHaveTheirPlace) {
   EXPECT_EQ(refusal("a = 1\nb = \n"), "a.toml:2:5: Error while parsing key-value pair: expected value, saw '\\n'");
   EXPECT_EQ(refusal("a = 1\na = 2\n"), "a.toml:2:5: Error while parsing key-value pair: cannot redefine existing integer 'a'");
-  EXPECT_EQ(refusal("x = \"a\n"), "a.toml:1:7: Error while parsing string: unescaped control characters other than TAB (U+0009) are explicitly prohibited");
+  EXPECT_EQ(refusal("x = \"a\n"),
+            "a.toml:1:7: Error while parsing string: unescaped control characters other than TAB (U+0009) are explicitly prohibited");
   EXPECT_EQ(refusal("d = 2020-01-01\n"), "a.toml:1:5: found a date or time, expected a string, number, boolean or list of these");
-  EXPECT_EQ(refusal("d = [1, {a = 1}]\n"), "a.toml:1:9: found a table among other values, expected a string, number, boolean or list of these");
+  EXPECT_EQ(refusal("d = [1, {a = 1}]\n"),
+            "a.toml:1:9: found a table among other values, expected a string, number, boolean or list of these");
   EXPECT_EQ(refusal("\"a.b\" = 1\n"), "a.toml:1:1: found the key \"a.b\", expected one without dots");
   try {
     parse_config("a = ", "a.toml");
@@ -69,7 +72,8 @@ TEST(Config, SyntaxErrorsHaveTheirPlace) {
     EXPECT_EQ(error.code(), ExitCode::bad_config);
   }
   ScratchFolder folder;
-  EXPECT_EQ(error_of([&] { read_config(folder / "none.toml"); }), "cannot read " + (folder / "none.toml").string() + ": No such file or directory");
+  EXPECT_EQ(error_of([&] { read_config(folder / "none.toml"); }),
+            "cannot read " + (folder / "none.toml").string() + ": No such file or directory");
 }
 
 TEST(Config, SizeAndDepthAreBoundedBeforeParsing) {

@@ -23,12 +23,14 @@ TEST(Journal, WritesWhatItReads) {
   writer.write({{"t", "step"}, {"v", {{"loss", std::nan("")}}}});
   writer.sync();
   EXPECT_EQ(writer.lines(), 2);
-  EXPECT_EQ(read_file(folder / "j"), "{\"format\":1,\"q\":0,\"t\":\"begin\",\"what\":\"run\"}\n{\"q\":1,\"t\":\"step\",\"v\":{\"loss\":\"nan\"}}\n");
+  EXPECT_EQ(read_file(folder / "j"),
+            "{\"format\":1,\"q\":0,\"t\":\"begin\",\"what\":\"run\"}\n{\"q\":1,\"t\":\"step\",\"v\":{\"loss\":\"nan\"}}\n");
   JournalReader reader(folder / "j");
   EXPECT_EQ(reader.next()->at("what"), "run");
   EXPECT_EQ(reader.next()->at("q"), 1);
   EXPECT_FALSE(reader.next());
-  EXPECT_EQ(error_of([&] { JournalWriter again(folder / "j", Json::object()); }), "cannot create journal " + (folder / "j").string() + ": File exists");
+  EXPECT_EQ(error_of([&] { JournalWriter again(folder / "j", Json::object()); }),
+            "cannot create journal " + (folder / "j").string() + ": File exists");
 }
 
 TEST(Journal, TornLastLineIsNoLineUntilItsEndComes) {
@@ -37,7 +39,8 @@ TEST(Journal, TornLastLineIsNoLineUntilItsEndComes) {
   writer.write({{"t", "a"}});
   std::string whole = read_file(folder / "j"), torn = "{\"q\":2,\"t\":\"b\",\"x\":\"y\"}\n";
   JournalReader reader(folder / "j");
-  while (reader.next()) {}
+  while (reader.next()) {
+  }
   for (char c : torn) {
     EXPECT_FALSE(reader.next());
     EXPECT_EQ(reader.offset(), static_cast<int64_t>(whole.size()));
@@ -74,7 +77,8 @@ TEST(Journal, RefusesWhatItCannotTrust) {
     write_file_atomically(folder / "j", content);
     return error_of([&] {
       JournalReader reader(folder / "j");
-      while (reader.next()) {}
+      while (reader.next()) {
+      }
     });
   };
   std::string j = (folder / "j").string(), begin = "{\"format\":1,\"q\":0,\"t\":\"begin\"}\n";

@@ -17,8 +17,15 @@ TEST(Canonical, SortsKeysAndWritesNoSpaces) {
 }
 
 TEST(Canonical, DoublesAreShortestAndNeverLookLikeIntegers) {
-  for (auto [number, text] : {std::pair{0.1, "0.1"}, {1.0, "1.0"}, {-0.0, "-0.0"}, {1e22, "1e+22"}, {1e-7, "1e-07"}, {0.30000000000000004, "0.30000000000000004"},
-                              {5e-324, "5e-324"}, {1.7976931348623157e308, "1.7976931348623157e+308"}, {9007199254740993.0, "9007199254740992.0"}})
+  for (auto [number, text] : {std::pair{0.1, "0.1"},
+                              {1.0, "1.0"},
+                              {-0.0, "-0.0"},
+                              {1e22, "1e+22"},
+                              {1e-7, "1e-07"},
+                              {0.30000000000000004, "0.30000000000000004"},
+                              {5e-324, "5e-324"},
+                              {1.7976931348623157e308, "1.7976931348623157e+308"},
+                              {9007199254740993.0, "9007199254740992.0"}})
     EXPECT_EQ(canonical(Json(number)), text);
   EXPECT_EQ(canonical(Json(1)), "1");
   EXPECT_EQ(canonical(Json(std::numeric_limits<uint64_t>::max())), "18446744073709551615");
@@ -48,7 +55,8 @@ TEST(Line, EncodesNonFiniteNumbersAndInvalidUtf8) {
 }
 
 TEST(Numbers, RoundTrip) {
-  for (double number : std::initializer_list<double>{0.0, -1.5, INFINITY, -INFINITY}) EXPECT_EQ(decode_number(encode_number(number)), number);
+  for (double number : std::initializer_list<double>{0.0, -1.5, INFINITY, -INFINITY})
+    EXPECT_EQ(decode_number(encode_number(number)), number);
   EXPECT_TRUE(std::isnan(decode_number(encode_number(std::nan("")))));
   EXPECT_EQ(error_of([] { decode_number("none"); }), "found \"none\", expected a number, \"nan\", \"inf\" or \"-inf\"");
 }

@@ -37,7 +37,8 @@ TEST(OptionSchema, TextsOfWhatDoesNotFit) {
   EXPECT_EQ(*schema("choice", {{"choices", {"cosine", "linear"}}}).check("cosin"),
             "found \"cosin\", expected one of \"cosine\", \"linear\"; did you mean \"cosine\"?");
   EXPECT_EQ(*schema("choice", {{"choices", {"cosine", "linear"}}}).check("step"), "found \"step\", expected one of \"cosine\", \"linear\"");
-  EXPECT_EQ(*schema("string").check(std::vector<int>(100, 7)), "found [7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7…, expected string");
+  EXPECT_EQ(*schema("string").check(std::vector<int>(100, 7)),
+            "found [7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7,7…, expected string");
 }
 
 TEST(OptionSchema, IntegersForNumbersAreOneKey) {

@@ -11,7 +11,9 @@ struct Case {
   std::vector<uint8_t> pixels;
 };
 
-Image8 golden(const std::string& name) { return decode_png(read_file(std::filesystem::path(TESSERA_SOURCE_DIR) / "tests/core/golden" / name)); }
+Image8 golden(const std::string& name) {
+  return decode_png(read_file(std::filesystem::path(TESSERA_SOURCE_DIR) / "tests/core/golden" / name));
+}
 
 TEST(Png, EveryKindBecomesEightBit) {
   const std::vector<Case> cases = {

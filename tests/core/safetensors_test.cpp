@@ -21,7 +21,8 @@ std::vector<T> values_of(const ArrayView& view) {
 
 TEST(Safetensors, ReadsWhatTheReferenceWrote) {
   SafetensorsFile file(kGolden / "golden.safetensors");
-  EXPECT_EQ(file.names(), (std::vector<std::string>{"codes", "double", "empty", "half", "ids", "image", "mask", "quote\" and é", "scalar", "weight"}));
+  EXPECT_EQ(file.names(),
+            (std::vector<std::string>{"codes", "double", "empty", "half", "ids", "image", "mask", "quote\" and é", "scalar", "weight"}));
   EXPECT_EQ(file.metadata(), (std::map<std::string, std::string>{{"layout", "{\"planes\": 1}"}}));
   EXPECT_EQ(file.at("weight").shape, (std::vector<int64_t>{3, 4}));
   EXPECT_EQ(values_of<float>(file.at("weight"))[11], 0.875f);
@@ -66,9 +67,18 @@ TEST(Safetensors, WriterRefusesWhatItCouldNotReadBack) {
   ScratchFolder folder;
   float value = 1;
   auto path = folder / "a";
-  EXPECT_EQ(error_of([&] { save_safetensors(path, {{"x", {"F31", {1}, &value, 4}}}); }), path.string() + ": array x has the unknown dtype F31");
-  EXPECT_EQ(error_of([&] { save_safetensors(path, {{"x", {"F32", {2}, &value, 4}}}); }), path.string() + ": array x has a byte count that is not that of its shape");
-  EXPECT_EQ(error_of([&] { save_safetensors(path, {{"x", {"F32", {1}, &value, 4}}, {"x", {"U8", {4}, &value, 4}}}); }), path.string() + ": array x stands there twice");
+  EXPECT_EQ(error_of([&] {
+              save_safetensors(path, {{"x", {"F31", {1}, &value, 4}}});
+            }),
+            path.string() + ": array x has the unknown dtype F31");
+  EXPECT_EQ(error_of([&] {
+              save_safetensors(path, {{"x", {"F32", {2}, &value, 4}}});
+            }),
+            path.string() + ": array x has a byte count that is not that of its shape");
+  EXPECT_EQ(error_of([&] {
+              save_safetensors(path, {{"x", {"F32", {1}, &value, 4}}, {"x", {"U8", {4}, &value, 4}}});
+            }),
+            path.string() + ": array x stands there twice");
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
@@ -111,7 +121,8 @@ TEST(Safetensors, MalformedFilesAreRefused) {
       {with_header(array("\"F32\"", "2", "[0,8]"), eight), "array \"a\" has no shape"},
       {with_header(array("\"F32\"", "[-2]", "[0,8]"), eight), "array \"a\" has the extent -2 in its shape"},
       {with_header(array("\"F32\"", "[2.0]", "[0,8]"), eight), "array \"a\" has the extent 2.0 in its shape"},
-      {with_header(array("\"F32\"", "[18446744073709551615]", "[0,8]"), eight), "array \"a\" has the extent 18446744073709551615 in its shape"},
+      {with_header(array("\"F32\"", "[18446744073709551615]", "[0,8]"), eight),
+       "array \"a\" has the extent 18446744073709551615 in its shape"},
       {with_header(array("\"F32\"", "[4611686018427387904,4]", "[0,8]"), eight), "array \"a\" has a shape of more than 2^62 bytes"},
       {with_header(array("\"F32\"", "[2]", "[0]"), eight), "array \"a\" has no pair of data_offsets"},
       {with_header(array("\"F32\"", "[2]", "[-8,0]"), eight), "array \"a\" has no pair of data_offsets"},

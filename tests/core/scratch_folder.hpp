@@ -12,7 +12,9 @@ namespace tessera {
 
 class ScratchFolder {
  public:
-  ScratchFolder() : path_(std::filesystem::temp_directory_path() / ("tessera-test-" + make_uuid())) { std::filesystem::create_directories(path_); }
+  ScratchFolder() : path_(std::filesystem::temp_directory_path() / ("tessera-test-" + make_uuid())) {
+    std::filesystem::create_directories(path_);
+  }
   ~ScratchFolder() {
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);

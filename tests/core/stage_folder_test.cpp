@@ -135,7 +135,8 @@ TEST(StageFolder, LatestCheckpointIsOfLowerRunsOnly) {
 }
 
 TEST(StageFolder, DifferingOutputs) {
-  Json a = {{"outputs", {{"x", {{"sha256", "1"}}}, {"y", {{"sha256", "2"}}}}}}, b = {{"outputs", {{"x", {{"sha256", "1"}}}, {"z", {{"sha256", "2"}}}}}};
+  Json a = {{"outputs", {{"x", {{"sha256", "1"}}}, {"y", {{"sha256", "2"}}}}}},
+       b = {{"outputs", {{"x", {{"sha256", "1"}}}, {"z", {{"sha256", "2"}}}}}};
   EXPECT_EQ(differing_outputs(a, b), (std::vector<std::string>{"y", "z"}));
   EXPECT_TRUE(differing_outputs(a, a).empty());
 }
@@ -155,11 +156,14 @@ TEST(StageFolder, KilledAtEveryFaultPoint) {
   for (std::string line; points.read_line(line, Clock::time_point::max()) == Child::Read::line;) names.push_back(line);
   ASSERT_GE(names.size(), 8u);
 
-  auto output_hash = [](const std::filesystem::path& results) { return sha256_file(StageFolder(results, "prior", "0123").output("prior.safetensors")); };
+  auto output_hash = [](const std::filesystem::path& results) {
+    return sha256_file(StageFolder(results, "prior", "0123").output("prior.safetensors"));
+  };
   ScratchFolder reference;
   ASSERT_TRUE(run_worker({"stage", reference.path().string()}).clean());
   int64_t number;
-  std::memcpy(&number, SafetensorsFile(StageFolder(reference.path(), "prior", "0123").output("prior.safetensors")).at("number").data, sizeof number);
+  std::memcpy(&number, SafetensorsFile(StageFolder(reference.path(), "prior", "0123").output("prior.safetensors")).at("number").data,
+              sizeof number);
   EXPECT_EQ(number, 908);
 
   std::map<std::string, int> kills;
@@ -176,7 +180,12 @@ TEST(StageFolder, KilledAtEveryFaultPoint) {
         EXPECT_FALSE(run.alive);
         if (!std::filesystem::exists(run.folder / "journal.jsonl")) continue;
         JournalReader reader(run.folder / "journal.jsonl");
-        EXPECT_EQ(error_of([&] { while (reader.next()) {} }), "") << name << ":" << nth;
+        EXPECT_EQ(error_of([&] {
+                    while (reader.next()) {
+                    }
+                  }),
+                  "")
+            << name << ":" << nth;
       }
     }
   for (const auto& name : names) EXPECT_GE(kills[name], 1) << name << " was never passed";

@@ -51,7 +51,11 @@ TEST(Subprocess, PipedInput) {
   EXPECT_EQ(child.read_line(line, soon()), Child::Read::line);
   EXPECT_EQ(line, "hello");
   EXPECT_TRUE(child.wait(soon())->clean());
-  Child gone(([] { auto o = worker({"points"}); o.stdin_pipe = true; return o; })());
+  Child gone(([] {
+    auto o = worker({"points"});
+    o.stdin_pipe = true;
+    return o;
+  })());
   gone.wait(soon());
   gone.write_stdin(std::string(1 << 20, 'x'));  // neither an exception nor SIGPIPE
 }

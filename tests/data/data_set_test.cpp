@@ -120,7 +120,9 @@ TEST_F(DataSetTest, TensorFilesKeepTypeShapeAndEmptiness) {
   }
   EXPECT_EQ(file.metadata.at("k"), "v");
   EXPECT_EQ(error_of([&] { file.at("absent"); }), path.string() + ": has no tensor 'absent'");
-  EXPECT_EQ(error_of([&] { save_tensors(path, {{"c", at::zeros({1}, at::kComplexFloat)}}); }),
+  EXPECT_EQ(error_of([&] {
+              save_tensors(path, {{"c", at::zeros({1}, at::kComplexFloat)}});
+            }),
             "tensor 'c': safetensors has no type for ComplexFloat");
 }
 
@@ -175,7 +177,8 @@ TEST(Augment, ShiftsByUpToItsReachAndRepeatsTheEdge) {
   const at::Tensor offset_B = y.select(1, 0).select(1, 5).select(1, 5) - 55;
   std::set<int> seen;
   for (int64_t b = 0; b < 300; b++) {
-    const int offset = static_cast<int>(offset_B[b].item<float>()), row = static_cast<int>(std::lround(offset / 10.0)), column = offset - 10 * row;
+    const int offset = static_cast<int>(offset_B[b].item<float>()), row = static_cast<int>(std::lround(offset / 10.0)),
+              column = offset - 10 * row;
     ASSERT_LE(std::max(std::abs(row), std::abs(column)), 2);
     seen.insert(offset);
     const at::Tensor corner = y[b][2][0][0];

@@ -179,8 +179,9 @@ TEST(EmojiSplit, KeepsFortyPairsTogether) {
 TEST(EmojiSplit, DoesNotUniteWhatIsUnlike) {
   std::map<std::string, std::string> group_of;
   for (size_t i = 0; i < raw().names.size(); i++) group_of[raw().names[i]] = raw().groups[i];
-  const std::pair<const char*, const char*> unlike[] = {{"u1f34e", "u1f697"}, {"u1f1e8_1f1f5", "u1f1e9_1f1ea"}, {"u1f431", "u1f436"},
-                                                        {"u1f680", "u1f468_200d_1f680"}, {"u1f600", "u1f622"}, {"u1f550", "u23f0"}};
+  const std::pair<const char*, const char*> unlike[] = {{"u1f34e", "u1f697"}, {"u1f1e8_1f1f5", "u1f1e9_1f1ea"},
+                                                        {"u1f431", "u1f436"}, {"u1f680", "u1f468_200d_1f680"},
+                                                        {"u1f600", "u1f622"}, {"u1f550", "u23f0"}};
   for (const auto& [a, b] : unlike) EXPECT_NE(group_of.at(a), group_of.at(b)) << a << " " << b;
   EXPECT_GT(split_with(0).groups, 1400);
 }
@@ -210,14 +211,16 @@ class EmojiErrors : public Scratch {
 
 TEST_F(EmojiErrors, NameTheFile) {
   const std::string missing = (root_ / "x.ttf").string(), text = write("y.ttf", "hello").string();
-  EXPECT_EQ(inspect_error("font", missing), missing + ": found no file, expected a colour emoji font (Debian package fonts-noto-color-emoji)");
+  EXPECT_EQ(inspect_error("font", missing),
+            missing + ": found no file, expected a colour emoji font (Debian package fonts-noto-color-emoji)");
   EXPECT_EQ(inspect_error("font", text), text + ": found a file that is no font, expected a colour emoji font");
-  EXPECT_EQ(inspect_error("sequences", missing), missing + ": found no readable file, expected Unicode's emoji-test.txt (Debian package unicode-data)");
+  EXPECT_EQ(inspect_error("sequences", missing),
+            missing + ": found no readable file, expected Unicode's emoji-test.txt (Debian package unicode-data)");
   EXPECT_EQ(inspect_error("sequences", write("empty.txt", "# nothing\n").string()),
             (root_ / "empty.txt").string() + ": found no emoji, expected Unicode's emoji-test.txt");
-  EXPECT_EQ(inspect_error("sequences", write("bad.txt", "# fine\n1F600 grinning\n").string()),
-            (root_ / "bad.txt").string() +
-                ": line 2: found '1F600 grinning', expected '<code points> ; <status> # <emoji> <version> <name>'");
+  EXPECT_EQ(
+      inspect_error("sequences", write("bad.txt", "# fine\n1F600 grinning\n").string()),
+      (root_ / "bad.txt").string() + ": line 2: found '1F600 grinning', expected '<code points> ; <status> # <emoji> <version> <name>'");
 }
 
 }  // namespace

@@ -70,7 +70,8 @@ TEST_F(FolderSourceTest, FingerprintFollowsContentAndNames) {
 
 TEST_F(FolderSourceTest, ErrorsNameTheFile) {
   const auto load_error = [&] { return error_of([&] { load(); }); };
-  EXPECT_EQ(load_error(), path("").substr(0, path("").size() - 1) + ": found no image, expected PNG or JPEG files in it or in its sub-folders");
+  EXPECT_EQ(load_error(),
+            path("").substr(0, path("").size() - 1) + ": found no image, expected PNG or JPEG files in it or in its sub-folders");
   write("a.png", encode_png(plain_image(8, 8, 3, 1)));
   write("b.png", "rubbish");
   EXPECT_EQ(load_error(), path("b.png") + ": found neither a PNG nor a JPEG image");
@@ -138,8 +139,10 @@ TEST_F(Cifar10Test, ArchiveAndFolderGiveTheSame) {
 TEST_F(Cifar10Test, ErrorsNameArchiveAndMember) {
   const auto message = [&](const std::string& path) { return error_of([&] { load(path); }); };
   const std::string odd = write_archive({{"train/unicorn/1.jpg", files_[0].second}});
-  EXPECT_EQ(message(odd), odd + ": found 'train/unicorn/1.jpg', expected train/<class>/<name>.jpg or test/<class>/<name>.jpg with the classes "
-                                "of CIFAR-10");
+  EXPECT_EQ(message(odd),
+            odd +
+                ": found 'train/unicorn/1.jpg', expected train/<class>/<name>.jpg or test/<class>/<name>.jpg with the classes "
+                "of CIFAR-10");
   const std::string large = write_archive({{"train/cat/1.jpg", encode_jpeg(plain_image(32, 33, 3, 1))}});
   EXPECT_EQ(message(large), large + ": train/cat/1.jpg: found 33 x 32 pixels, expected 32 x 32");
   const std::string damaged = write_archive({{"train/cat/1.jpg", "rubbish"}});

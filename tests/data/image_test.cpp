@@ -23,8 +23,7 @@ TEST(DecodeImage, MakesGreyRgb) {
 }
 
 // 2 x 1 pixels, 16-bit grey: 0x0180 and 0xFFFF. Bytes, because our own writer has 8 bits.
-constexpr const char* kSixteenBitPng =
-    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABEAAAAACB2fwVAAAADUlEQVR4nGNgbPj/HwAEhgKAkD9MMQAAAABJRU5ErkJggg==";
+constexpr const char* kSixteenBitPng = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABEAAAAACB2fwVAAAADUlEQVR4nGNgbPj/HwAEhgKAkD9MMQAAAABJRU5ErkJggg==";
 TEST(DecodeImage, RoundsSixteenBitsToEight) {
   const std::string bytes = base64_decode(kSixteenBitPng);
   EXPECT_EQ(decode_image(bytes, "a.png").pixels, (std::vector<uint8_t>{1, 1, 1, 255, 255, 255}));

@@ -96,10 +96,12 @@ TEST_F(ExperimentFile, SeedsBaselineAndName) {
 
 TEST_F(ExperimentFile, GridsMultiplyArms) {
   const auto all = cells(kBase + "[grid]\nprior.layers = [2, 3]\nprior.width = [8, 16]\n[arm.z]\n[arm.a]\nprior.heads = 1\n");
-  EXPECT_EQ(labels(all), (Labels{"z, prior.layers=2, prior.width=8", "z, prior.layers=2, prior.width=16", "z, prior.layers=3, prior.width=8",
-                                 "z, prior.layers=3, prior.width=16", "a, prior.layers=2, prior.width=8", "a, prior.layers=2, prior.width=16",
-                                 "a, prior.layers=3, prior.width=8", "a, prior.layers=3, prior.width=16"}));
-  EXPECT_EQ(all[7].axes, (std::map<std::string, std::string>{{"arm", "a"}, {"prior.layers", "prior.layers=3"}, {"prior.width", "prior.width=16"}}));
+  EXPECT_EQ(labels(all),
+            (Labels{"z, prior.layers=2, prior.width=8", "z, prior.layers=2, prior.width=16", "z, prior.layers=3, prior.width=8",
+                    "z, prior.layers=3, prior.width=16", "a, prior.layers=2, prior.width=8", "a, prior.layers=2, prior.width=16",
+                    "a, prior.layers=3, prior.width=8", "a, prior.layers=3, prior.width=16"}));
+  EXPECT_EQ(all[7].axes,
+            (std::map<std::string, std::string>{{"arm", "a"}, {"prior.layers", "prior.layers=3"}, {"prior.width", "prior.width=16"}}));
 }
 
 TEST_F(ExperimentFile, CommandLineMakesAxesAndRemoves) {
@@ -111,7 +113,8 @@ TEST_F(ExperimentFile, CommandLineMakesAxesAndRemoves) {
 }
 
 TEST_F(ExperimentFile, ReferencesFollowTheFinalValue) {
-  const auto all = cells(kBase + "prior.train.steps = \"${tokenizer.train.steps}\"\n[arm.short]\ntokenizer.train.steps = 9\n[arm.default]\n");
+  const auto all =
+      cells(kBase + "prior.train.steps = \"${tokenizer.train.steps}\"\n[arm.short]\ntokenizer.train.steps = 9\n[arm.default]\n");
   EXPECT_EQ(all[0].value("prior.train.steps"), 9);
   EXPECT_EQ(all[1].value("prior.train.steps"), 100);
 }
@@ -122,7 +125,9 @@ TEST_F(ExperimentFile, IntegersStandForFloats) {
 }
 
 TEST_F(ExperimentFile, OptionsCarryOverWhenThePluginChanges) {
-  const auto all = cells(kBase + "prior.width = 64\nprior.label_smoothing = 0.1\n[arm.masked]\nprior.plugin = \"maskgit\"\nprior.mask_schedule = \"linear\"\n");
+  const auto all =
+      cells(kBase +
+            "prior.width = 64\nprior.label_smoothing = 0.1\n[arm.masked]\nprior.plugin = \"maskgit\"\nprior.mask_schedule = \"linear\"\n");
   EXPECT_EQ(all[0].value("prior.width"), 64) << "same name and type";
   EXPECT_FALSE(all[0].settings.count("prior.label_smoothing"));
   ASSERT_EQ(all[0].lapsed.size(), 1U);
@@ -160,71 +165,117 @@ TEST_P(ErrorTexts, AreWhole) { EXPECT_EQ(errors(kBase + GetParam().text, GetPara
 INSTANTIATE_TEST_SUITE_P(
     All, ErrorTexts,
     ::testing::Values(
-        ErrorCase{"UnknownOption", "tokenizer.train.step = 5\n", {},
+        ErrorCase{"UnknownOption",
+                  "tokenizer.train.step = 5\n",
+                  {},
                   "e.toml:5:17: tokenizer.train.step: found an unknown key, expected an option of [tokenizer.train]; did you mean "
                   "\"tokenizer.train.steps\"?"},
-        ErrorCase{"UnknownSection", "priors.width = 5\n", {},
+        ErrorCase{"UnknownSection",
+                  "priors.width = 5\n",
+                  {},
                   "e.toml:5:8: priors.width: found an unknown key, expected a section that exists; did you mean \"prior.width\"?"},
-        ErrorCase{"UnknownTopLevel", "questions = \"?\"\n", {},
-                  "e.toml:5:1: questions: found an unknown key, expected a section that exists"},
+        ErrorCase{
+            "UnknownTopLevel", "questions = \"?\"\n", {}, "e.toml:5:1: questions: found an unknown key, expected a section that exists"},
         ErrorCase{"WrongType", "prior.width = \"wide\"\n", {}, "e.toml:5:15: prior.width: found \"wide\", expected integer from 4 to 4096"},
         ErrorCase{"OutOfRange", "prior.heads = 0\n", {}, "e.toml:5:15: prior.heads: found 0, expected integer from 1 to 64"},
-        ErrorCase{"WrongChoice", "prior.behaviour = \"crahs\"\n", {},
+        ErrorCase{"WrongChoice",
+                  "prior.behaviour = \"crahs\"\n",
+                  {},
                   "e.toml:5:19: prior.behaviour: found \"crahs\", expected one of \"ok\", \"fail\", \"crash\", \"bad_plugin\", \"silent\", "
                   "\"endless\", \"slow\"; did you mean \"crash\"?"},
-        ErrorCase{"UnknownPlugin", "", {"prior.plugin=gtp"},
+        ErrorCase{"UnknownPlugin",
+                  "",
+                  {"prior.plugin=gtp"},
                   "command line: prior.plugin: found \"gtp\", expected a prior plugin: gpt, maskgit; did you mean \"gpt\"?"},
         ErrorCase{"PluginNoName", "", {"prior.plugin=3"}, "command line: prior.plugin: found 3, expected the name of a prior plugin"},
-        ErrorCase{"RefusedPlugin", "", {"prior.plugin=broken"},
+        ErrorCase{"RefusedPlugin",
+                  "",
+                  {"prior.plugin=broken"},
                   "command line: prior.plugin: found \"broken\", a library that was refused: its probe was killed by signal 11 "
                   "(Segmentation fault)"},
-        ErrorCase{"UnknownSource", "data.source = \"imagenet\"\n", {},
+        ErrorCase{"UnknownSource",
+                  "data.source = \"imagenet\"\n",
+                  {},
                   "e.toml:5:15: data.source: found \"imagenet\", expected a data source: emoji, folder"},
-        ErrorCase{"NoFile", "tokenizer.encoder.statistics = \"/no/such.safetensors\"\n", {},
+        ErrorCase{"NoFile",
+                  "tokenizer.encoder.statistics = \"/no/such.safetensors\"\n",
+                  {},
                   "e.toml:5:32: tokenizer.encoder.statistics: found \"/no/such.safetensors\", expected a file that exists"},
-        ErrorCase{"UnknownReference", "prior.layers = \"${prior.layer}\"\n", {},
-                  "e.toml:5:16: prior.layers: found a reference to 'prior.layer', expected a key that exists; did you mean \"prior.layers\"?"},
-        ErrorCase{"CircularReference", "prior.layers = \"${prior.heads}\"\nprior.heads = \"${prior.layers}\"\n", {},
+        ErrorCase{
+            "UnknownReference",
+            "prior.layers = \"${prior.layer}\"\n",
+            {},
+            "e.toml:5:16: prior.layers: found a reference to 'prior.layer', expected a key that exists; did you mean \"prior.layers\"?"},
+        ErrorCase{"CircularReference",
+                  "prior.layers = \"${prior.heads}\"\nprior.heads = \"${prior.layers}\"\n",
+                  {},
                   "e.toml:6:15: prior.heads: found references in a circle: prior.heads -> prior.layers -> prior.heads\n"
                   "e.toml:5:16: prior.layers: found references in a circle: prior.layers -> prior.heads -> prior.layers"},
-        ErrorCase{"ReferenceOfAnotherType", "prior.layers = \"${data.source}\"\n", {},
+        ErrorCase{"ReferenceOfAnotherType",
+                  "prior.layers = \"${data.source}\"\n",
+                  {},
                   "e.toml:5:16: prior.layers: found \"emoji\", expected integer from 1 to 64"},
-        ErrorCase{"NoSeeds", "seeds = 0\n", {},
+        ErrorCase{"NoSeeds",
+                  "seeds = 0\n",
+                  {},
                   "e.toml:5:9: seeds: found 0, expected a number of seeds from 1 to 10000, or a list of different seeds of at least 0"},
-        ErrorCase{"EqualSeeds", "seeds = [1, 1]\n", {},
+        ErrorCase{"EqualSeeds",
+                  "seeds = [1, 1]\n",
+                  {},
                   "e.toml:5:9: seeds: found [1,1], expected a number of seeds from 1 to 10000, or a list of different seeds of at least 0"},
         ErrorCase{"QuestionNoText", "question = 42\n", {}, "e.toml:5:12: question: found 42, expected a string"},
-        ErrorCase{"UnknownBaseline", "baseline = \"casual\"\n[arm.causal]\n", {},
+        ErrorCase{"UnknownBaseline",
+                  "baseline = \"casual\"\n[arm.causal]\n",
+                  {},
                   "e.toml:5:12: baseline: found \"casual\", expected an arm: causal; did you mean \"causal\"?"},
-        ErrorCase{"BaselineWithoutArms", "baseline = \"causal\"\n", {},
+        ErrorCase{"BaselineWithoutArms",
+                  "baseline = \"causal\"\n",
+                  {},
                   "e.toml:5:12: baseline: found \"causal\", expected no baseline in a file without arms"},
         ErrorCase{"ArmNoTable", "[arm]\nmasked = 3\n", {}, "e.toml:6:10: arm.masked: found 3, expected a table [arm.masked]"},
         ErrorCase{"GridNoList", "[grid]\nprior.layers = 3\n", {}, "e.toml:6:16: grid.prior.layers: found 3, expected a list of values"},
-        ErrorCase{"GridTwice", "[grid]\nprior.layers = [3, 3]\n", {},
-                  "e.toml:6:16: grid.prior.layers: found 3 twice, expected different values"},
-        ErrorCase{"Zip", "[zip.size]\nprior.layers = [3]\n", {},
+        ErrorCase{
+            "GridTwice", "[grid]\nprior.layers = [3, 3]\n", {}, "e.toml:6:16: grid.prior.layers: found 3 twice, expected different values"},
+        ErrorCase{"Zip",
+                  "[zip.size]\nprior.layers = [3]\n",
+                  {},
                   "e.toml:6:7: zip.size.prior.layers: found section 'zip', which this version does not support yet; it has arms and grids"},
-        ErrorCase{"Ablate", "[ablate.x]\nprior.layers = 3\n", {},
-                  "e.toml:6:7: ablate.x.prior.layers: found section 'ablate', which this version does not support yet; it has arms and grids"},
-        ErrorCase{"Exclude", "[[exclude]]\narm = \"a\"\n", {},
+        ErrorCase{
+            "Ablate",
+            "[ablate.x]\nprior.layers = 3\n",
+            {},
+            "e.toml:6:7: ablate.x.prior.layers: found section 'ablate', which this version does not support yet; it has arms and grids"},
+        ErrorCase{"Exclude",
+                  "[[exclude]]\narm = \"a\"\n",
+                  {},
                   "e.toml:6:1: exclude.0.arm: found section 'exclude', which this version does not support yet; it has arms and grids"},
-        ErrorCase{"GridInArm", "[arm.a.grid]\nprior.layers = [3]\n", {},
-                  "e.toml:6:7: arm.a.grid.prior.layers: found section 'grid' in an arm, which this version does not support yet; it has arms "
-                  "and grids"},
-        ErrorCase{"TwoAxes", "[arm.a]\nprior.layers = 3\n[grid]\nprior.layers = [1, 2]\n", {},
+        ErrorCase{
+            "GridInArm",
+            "[arm.a.grid]\nprior.layers = [3]\n",
+            {},
+            "e.toml:6:7: arm.a.grid.prior.layers: found section 'grid' in an arm, which this version does not support yet; it has arms "
+            "and grids"},
+        ErrorCase{"TwoAxes",
+                  "[arm.a]\nprior.layers = 3\n[grid]\nprior.layers = [1, 2]\n",
+                  {},
                   "e.toml:6:7: prior.layers: found in arm.a and in the grid (e.toml:8:7), expected in one of them"},
-        ErrorCase{"EqualCells", "[arm.a]\n[arm.b]\nprior.layers = 4\n", {},
-                  "e.toml: cells 'a' and 'b' are equal, expected a difference"},
-        ErrorCase{"OverriddenWord", "[arm.a]\nprior.layers = 3\n", {"prior.layers=5"},
+        ErrorCase{"EqualCells", "[arm.a]\n[arm.b]\nprior.layers = 4\n", {}, "e.toml: cells 'a' and 'b' are equal, expected a difference"},
+        ErrorCase{"OverriddenWord",
+                  "[arm.a]\nprior.layers = 3\n",
+                  {"prior.layers=5"},
                   "command line: prior.layers: found a value that every arm overrides (e.toml:6:7), expected arm.<name>.prior.layers=…"},
-        ErrorCase{"NothingToRemove", "[arm.masked]\n", {"~arm.maskd"},
+        ErrorCase{"NothingToRemove",
+                  "[arm.masked]\n",
+                  {"~arm.maskd"},
                   "command line: ~arm.maskd: found nothing to remove in e.toml; did you mean \"~arm.masked\"?"},
         ErrorCase{"NoAssignment", "", {"prior"}, "command line: found \"prior\", expected key=value or ~key"},
-        ErrorCase{"ExtendsMissing", "extends = \"none.toml\"\n", {},
-                  "e.toml:5:11: extends: found \"none.toml\", expected a file that exists"},
+        ErrorCase{
+            "ExtendsMissing", "extends = \"none.toml\"\n", {}, "e.toml:5:11: extends: found \"none.toml\", expected a file that exists"},
         ErrorCase{"ExtendsNumber", "extends = 3\n", {}, "e.toml:5:11: extends: found 3, expected a file or a list of files"},
         ErrorCase{"ExtendsItself", "extends = \"e.toml\"\n", {}, "e.toml:5:11: extends: found \"e.toml\", which extends itself"},
-        ErrorCase{"AllAtOnce", "prior.width = 0\nprior.widht = 1\nseeds = 2\ntokenizer.train.lr = \"high\"\n", {},
+        ErrorCase{"AllAtOnce",
+                  "prior.width = 0\nprior.widht = 1\nseeds = 2\ntokenizer.train.lr = \"high\"\n",
+                  {},
                   "e.toml:6:7: prior.widht: found an unknown key, expected an option of prior plugin 'gpt'; did you mean \"prior.width\"?\n"
                   "e.toml:5:15: prior.width: found 0, expected integer from 4 to 4096\n"
                   "e.toml:8:22: tokenizer.train.lr: found \"high\", expected number from 0.0 to 1.0"}),

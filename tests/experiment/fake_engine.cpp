@@ -21,15 +21,22 @@ Json choice(const char* name, Json value, Json choices, const char* effect = "tr
   return json;
 }
 
-Json behaviour() {
-  return choice("behaviour", "ok", {"ok", "fail", "crash", "bad_plugin", "silent", "endless", "slow"}, "training");
-}
+Json behaviour() { return choice("behaviour", "ok", {"ok", "fail", "crash", "bad_plugin", "silent", "endless", "slow"}, "training"); }
 
 Json plugin(const char* kind, const char* id, Json options, int64_t revision = 1) {
   options.push_back(behaviour());
-  return {{"type", "plugin"}, {"file", fmt::format("/plugins/{}/{}.so", kind, id)}, {"sha256", std::string(64, 'a')}, {"kind", kind},
-          {"id", id},         {"interface", 1},  {"version", "1.0"}, {"revision", revision},   {"summary", fmt::format("Fake {}", id)},
-          {"paper", ""},      {"fingerprint", "torch=fake\n"},       {"options", std::move(options)}};
+  return {{"type", "plugin"},
+          {"file", fmt::format("/plugins/{}/{}.so", kind, id)},
+          {"sha256", std::string(64, 'a')},
+          {"kind", kind},
+          {"id", id},
+          {"interface", 1},
+          {"version", "1.0"},
+          {"revision", revision},
+          {"summary", fmt::format("Fake {}", id)},
+          {"paper", ""},
+          {"fingerprint", "torch=fake\n"},
+          {"options", std::move(options)}};
 }
 
 Json network() {
@@ -43,7 +50,8 @@ Json with(Json list, Json option) {
 }
 
 Json metric(const char* id, const char* subject) {
-  return {{"id", id}, {"revision", 1}, {"subject", subject}, {"axis", "step"}, {"goal", "max"}, {"unit", ""}, {"timing", false}, {"definition", ""}};
+  return {{"id", id},      {"revision", 1}, {"subject", subject}, {"axis", "step"},
+          {"goal", "max"}, {"unit", ""},    {"timing", false},    {"definition", ""}};
 }
 
 }  // namespace
@@ -70,22 +78,26 @@ Json fake_engine_manifest() {
         {"evaluate", {option("batch", "int", 64, "inference")}}}},
       {"data_sources",
        {{"emoji", {{"summary", "Emoji"}, {"options", {option("size", "int", 32, "architecture")}}}},
-        {"folder", {{"summary", "A folder"}, {"options", {option("size", "int", 32, "architecture"), option("path", "string", "", "inference")}}}}}},
-      {"metrics", {metric("psnr", "tokenizer"), metric("bits_per_token", "prior"), metric("frechet", "samples"), metric("real", "calibration")}},
+        {"folder",
+         {{"summary", "A folder"}, {"options", {option("size", "int", 32, "architecture"), option("path", "string", "", "inference")}}}}}},
+      {"metrics",
+       {metric("psnr", "tokenizer"), metric("bits_per_token", "prior"), metric("frechet", "samples"), metric("real", "calibration")}},
       {"numerics", {{"devices", {"cpu"}}, {"precisions", {"fp32"}}}}};
 }
 
 std::vector<Json> fake_plugins() {
-  return {plugin("encoder", "conv", Json::array({option("channels", "int", 32, "architecture"), option("statistics", "file", "")})),
-          plugin("quantizer", "vq", Json::array({option("codes", "int", 256, "architecture"), option("decay", "float", 0.98)})),
-          plugin("quantizer", "fsq", Json::array({option("levels", "int[]", {8, 5, 5}, "architecture")}), 0),
-          plugin("prior", "gpt", with(network(), option("label_smoothing", "float", 0.0))),
-          plugin("prior", "maskgit", with(network(), choice("mask_schedule", "cosine", {"cosine", "linear"}))),
-          plugin("sampling", "scan_line", Json::array()),
-          plugin("sampling", "iterative_masking", Json::array({bounded(option("steps", "int", 12, "inference"), 1, 1024),
-                                                               option("choice_temperature", "float", 4.5, "inference")})),
-          plugin("sampling", "halton", Json::array({bounded(option("steps", "int", 12, "inference"), 1, 1024)})),
-          {{"type", "refused"}, {"file", "/plugins/priors/broken.so"}, {"reason", "its probe was killed by signal 11 (Segmentation fault)"}}};
+  return {
+      plugin("encoder", "conv", Json::array({option("channels", "int", 32, "architecture"), option("statistics", "file", "")})),
+      plugin("quantizer", "vq", Json::array({option("codes", "int", 256, "architecture"), option("decay", "float", 0.98)})),
+      plugin("quantizer", "fsq", Json::array({option("levels", "int[]", {8, 5, 5}, "architecture")}), 0),
+      plugin("prior", "gpt", with(network(), option("label_smoothing", "float", 0.0))),
+      plugin("prior", "maskgit", with(network(), choice("mask_schedule", "cosine", {"cosine", "linear"}))),
+      plugin("sampling", "scan_line", Json::array()),
+      plugin("sampling", "iterative_masking",
+             Json::array(
+                 {bounded(option("steps", "int", 12, "inference"), 1, 1024), option("choice_temperature", "float", 4.5, "inference")})),
+      plugin("sampling", "halton", Json::array({bounded(option("steps", "int", 12, "inference"), 1, 1024)})),
+      {{"type", "refused"}, {"file", "/plugins/priors/broken.so"}, {"reason", "its probe was killed by signal 11 (Segmentation fault)"}}};
 }
 
 Json fake_answer(const Json& request) {
@@ -93,14 +105,16 @@ Json fake_answer(const Json& request) {
   const auto& prior = settings.at("prior");
   Json errors = Json::array();
   if (prior.at("width").get<int64_t>() % prior.at("heads").get<int64_t>() != 0)
-    errors.push_back({{"key", "prior.heads"},
-                      {"text", fmt::format("found {}, expected a divisor of the width {}", prior.at("heads").dump(), prior.at("width").dump())}});
+    errors.push_back(
+        {{"key", "prior.heads"},
+         {"text", fmt::format("found {}, expected a divisor of the width {}", prior.at("heads").dump(), prior.at("width").dump())}});
   const bool causal = prior.at("plugin") == "gpt", any_order = settings.at("sampling").at("plugin") != "scan_line";
   if (causal && any_order)
-    errors.push_back({{"key", "sampling.plugin"},
-                      {"other", "prior.plugin"},
-                      {"text", fmt::format("sampling '{}' cannot run on prior 'gpt': it asks positions in any order, the prior has raster order",
-                                           settings.at("sampling").at("plugin").get<std::string>())}});
+    errors.push_back(
+        {{"key", "sampling.plugin"},
+         {"other", "prior.plugin"},
+         {"text", fmt::format("sampling '{}' cannot run on prior 'gpt': it asks positions in any order, the prior has raster order",
+                              settings.at("sampling").at("plugin").get<std::string>())}});
   if (!errors.empty()) return {{"ok", false}, {"errors", errors}};
   const auto width = prior.at("width").get<int64_t>();
   return {{"ok", true},

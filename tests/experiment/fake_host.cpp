@@ -60,12 +60,26 @@ ExitCode work() {
   const auto results = std::filesystem::path(spec.at("results").get<std::string>());
   std::filesystem::create_directories(results / "live");
   write_file_atomically(results / "live" / uuid, std::filesystem::relative(lease->journal(), results).string());
-  JournalWriter journal(lease->journal(),
-                        {{"what", "run"}, {"uuid", uuid}, {"stage", spec.at("key")}, {"kind", spec.at("kind")}, {"n", lease->n()},
-                         {"from_step", 0}, {"parts", spec.at("parts")}, {"inputs", spec.at("inputs")}, {"plugins", Json::object()},
-                         {"env", Json::object()}, {"seed", spec.at("seed")}, {"time", 0.0}});
+  JournalWriter journal(lease->journal(), {{"what", "run"},
+                                           {"uuid", uuid},
+                                           {"stage", spec.at("key")},
+                                           {"kind", spec.at("kind")},
+                                           {"n", lease->n()},
+                                           {"from_step", 0},
+                                           {"parts", spec.at("parts")},
+                                           {"inputs", spec.at("inputs")},
+                                           {"plugins", Json::object()},
+                                           {"env", Json::object()},
+                                           {"seed", spec.at("seed")},
+                                           {"time", 0.0}});
   const auto end = [&](const char* state, const std::string& error, ExitCode code) {
-    journal.write({{"t", "end"}, {"state", state}, {"error", error}, {"exit", static_cast<int>(code)}, {"time", 0.0}, {"seconds", 0.0}, {"cpu_seconds", 0.0}});
+    journal.write({{"t", "end"},
+                   {"state", state},
+                   {"error", error},
+                   {"exit", static_cast<int>(code)},
+                   {"time", 0.0},
+                   {"seconds", 0.0},
+                   {"cpu_seconds", 0.0}});
     return code;
   };
   const auto behaviour = behaviour_of(spec);
@@ -84,8 +98,13 @@ ExitCode work() {
   const auto inputs = input_hashes(spec);
   const char* threads = std::getenv("OMP_NUM_THREADS");
   const char* policy = std::getenv("OMP_WAIT_POLICY");
-  lease->publish({{"kind", spec.at("kind")}, {"key", spec.at("key")}, {"parts", spec.at("parts")}, {"inputs", inputs}, {"outputs", outputs},
-                  {"plugins", Json::object()}, {"env", {{"threads", threads ? threads : ""}, {"policy", policy ? policy : ""}}}});
+  lease->publish({{"kind", spec.at("kind")},
+                  {"key", spec.at("key")},
+                  {"parts", spec.at("parts")},
+                  {"inputs", inputs},
+                  {"outputs", outputs},
+                  {"plugins", Json::object()},
+                  {"env", {{"threads", threads ? threads : ""}, {"policy", policy ? policy : ""}}}});
   journal.write({{"t", "publish"}, {"outputs", outputs}, {"inputs", inputs}});
   return end("done", "", ExitCode::ok);
 }

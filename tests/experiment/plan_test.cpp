@@ -24,7 +24,10 @@ void publish(const Plan& plan, const PlannedStage& stage, const std::filesystem:
     for (const auto& [file, facts] : input->at("outputs").items()) outputs[file] = facts.at("sha256");
     inputs[slot] = {{"key", key}, {"outputs", outputs}};
   }
-  lease->publish({{"kind", stage.kind}, {"key", stage.key}, {"parts", stage.parts}, {"inputs", inputs},
+  lease->publish({{"kind", stage.kind},
+                  {"key", stage.key},
+                  {"parts", stage.parts},
+                  {"inputs", inputs},
                   {"outputs", {{"out", {{"sha256", sha256}, {"bytes", 1}}}}}});
 }
 
@@ -43,8 +46,9 @@ TEST(Plan, ArmsShareStages) {
   EXPECT_EQ(planner.asked(), 3U);
   for (size_t i = 0; i < plan.stages.size(); ++i)
     for (const auto& [slot, key] : plan.stages[i].inputs)
-      EXPECT_TRUE(std::any_of(plan.stages.begin(), plan.stages.begin() + static_cast<std::ptrdiff_t>(i), [&, k = key](const auto& s) { return s.key == k; }))
-          << "inputs come first";
+      EXPECT_TRUE(std::any_of(plan.stages.begin(), plan.stages.begin() + static_cast<std::ptrdiff_t>(i), [&, k = key](const auto& s) {
+        return s.key == k;
+      })) << "inputs come first";
 }
 
 TEST(Plan, SeedsRepeatAllButPinnedStages) {
@@ -93,14 +97,16 @@ TEST(Plan, ImpossiblePairingsAreRefusedInOneSentence) {
   const auto plan = planner.plan(kThreeArms, {"arm.wrong.sampling.plugin=halton"});
   const auto file = (planner.folder().path() / "e.toml").string();
   EXPECT_EQ(plan.problems, (std::vector<std::string>{"command line: sampling.plugin: sampling 'halton' cannot run on prior 'gpt': it asks "
-                                                     "positions in any order, the prior has raster order (prior.plugin: " + file + ":3:16)"}));
+                                                     "positions in any order, the prior has raster order (prior.plugin: " +
+                                                     file + ":3:16)"}));
 }
 
 TEST(Plan, RefusedOptionsHaveTheirPlace) {
   Planner planner;
   const auto file = (planner.folder().path() / "e.toml").string();
   EXPECT_EQ(planner.plan("prior.heads = 5\n" + kThreeArms).problems,
-            (std::vector<std::string>{file + ":1:15: prior.heads: found 5, expected a divisor of the width 128"})) << "one line for all three arms";
+            (std::vector<std::string>{file + ":1:15: prior.heads: found 5, expected a divisor of the width 128"}))
+      << "one line for all three arms";
   EXPECT_EQ(planner.plan("prior.width = 30\n" + kThreeArms).problems,
             (std::vector<std::string>{file + " (default): prior.heads: found 4, expected a divisor of the width 30"}));
 }

@@ -10,12 +10,15 @@ class Planner {
  public:
   Plan plan(const std::string& text, const std::vector<std::string>& words = {}) {
     const auto experiment = read_experiment(folder_.write("e.toml", text), words);
-    return make_plan(experiment, declarations_, [this](const std::vector<Json>& requests) {
-      asked_ += requests.size();
-      std::vector<Json> answers;
-      for (const auto& request : requests) answers.push_back(fake_answer(request));
-      return answers;
-    }, results());
+    return make_plan(
+        experiment, declarations_,
+        [this](const std::vector<Json>& requests) {
+          asked_ += requests.size();
+          std::vector<Json> answers;
+          for (const auto& request : requests) answers.push_back(fake_answer(request));
+          return answers;
+        },
+        results());
   }
   std::filesystem::path results() const { return folder_.path() / "results"; }
   const TemporaryFolder& folder() const { return folder_; }

@@ -110,7 +110,8 @@ TEST_F(StageKey, EachOptionChangesItsStageAndWhatFollows) {
       {"sampling.count=9", kSamples + Slots{"evaluation.calibration"}},
       {"sampling.logits.temperature=0.5", kSamples},
       {"sampling.plugin=halton", kSamples},
-      {"evaluate.batch=8", {"evaluation.tokenizer", "evaluation.prior", "evaluation.calibration", "evaluation.samples.free", "evaluation.samples.top_half"}},
+      {"evaluate.batch=8",
+       {"evaluation.tokenizer", "evaluation.prior", "evaluation.calibration", "evaluation.samples.free", "evaluation.samples.top_half"}},
       {"tokenizer.train.checkpoint_every=9", {}},
   };
   const auto before = keys(kText);
@@ -135,7 +136,9 @@ TEST_F(StageKey, AFileCountsByItsContent) {
   folder_.write("one.safetensors", "x");
   folder_.write("two.safetensors", "x");
   folder_.write("other.safetensors", "y");
-  const auto with = [&](const std::string& name) { return keys(kText, {"tokenizer.encoder.statistics=" + (folder_.path() / name).string()}); };
+  const auto with = [&](const std::string& name) {
+    return keys(kText, {"tokenizer.encoder.statistics=" + (folder_.path() / name).string()});
+  };
   EXPECT_EQ(with("one.safetensors"), with("two.safetensors"));
   EXPECT_EQ(changed(with("one.safetensors"), with("other.safetensors")), kFromTokenizer);
 }
@@ -145,7 +148,8 @@ TEST_F(StageKey, CodeIsTheRevisionOrTheFileHash) {
   for (auto& plugin : plugins) plugin["sha256"] = std::string(64, 'b');
   const Declarations rebuilt(fake_engine_manifest(), plugins);
   EXPECT_EQ(keys(kText), keys_of(rebuilt, kText)) << "declared revisions: a rebuilt library is the same code";
-  EXPECT_EQ(changed(keys(kText, {"tokenizer.quantizer.plugin=fsq"}), keys_of(rebuilt, kText, {"tokenizer.quantizer.plugin=fsq"})), kFromTokenizer)
+  EXPECT_EQ(changed(keys(kText, {"tokenizer.quantizer.plugin=fsq"}), keys_of(rebuilt, kText, {"tokenizer.quantizer.plugin=fsq"})),
+            kFromTokenizer)
       << "fsq declares none";
   for (auto& plugin : plugins)
     if (plugin.value("id", "") == "gpt") plugin["revision"] = 2;

@@ -9,7 +9,9 @@ namespace tessera {
 
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / ("tessera-" + make_uuid())) { std::filesystem::create_directories(path_); }
+  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / ("tessera-" + make_uuid())) {
+    std::filesystem::create_directories(path_);
+  }
   ~TemporaryFolder() { std::filesystem::remove_all(path_); }
   const std::filesystem::path& path() const { return path_; }
   // Writes a file, with its folders, and gives its path.

@@ -23,7 +23,11 @@ at::Tensor random_ids(int64_t count, uint64_t seed) {
   return at::cat({u.slice(1, 0, 16) * 40, u.slice(1, 16) * 8}, 1).to(at::kLong);
 }
 ReferenceEvidence reference() {
-  return {random_images(30, 1), random_images(12, 2), random_ids(30, 1), random_ids(12, 2), kLayout,
+  return {random_images(30, 1),
+          random_images(12, 2),
+          random_ids(30, 1),
+          random_ids(12, 2),
+          kLayout,
           {Noise(9, "test").normal({40, 5}, "codes"), at::Tensor()}};
 }
 
@@ -138,7 +142,8 @@ TEST(Calibration, ShufflesEachRowWithinItsPlanes) {
   EXPECT_TRUE(rows.ids_MN.equal(r.train_ids_MN.index_select(0, rows.index_M)));
   EXPECT_FALSE(rows.ids_MN.equal(rows.shuffled_ids_MN));
   for (const auto& [begin, end] : {std::pair(0, 16), std::pair(16, 19)}) {
-    EXPECT_TRUE(std::get<0>(rows.ids_MN.slice(1, begin, end).sort(1)).equal(std::get<0>(rows.shuffled_ids_MN.slice(1, begin, end).sort(1))));
+    EXPECT_TRUE(
+        std::get<0>(rows.ids_MN.slice(1, begin, end).sort(1)).equal(std::get<0>(rows.shuffled_ids_MN.slice(1, begin, end).sort(1))));
   }
   EXPECT_TRUE(calibration_rows(r, 8).shuffled_ids_MN.equal(rows.shuffled_ids_MN)) << "drawn by a fixed seed";
   // Fewer rows are a prefix of more.

@@ -26,7 +26,10 @@ at::Tensor pictures(int64_t count, const char* purpose) {
 at::Tensor shuffled(const at::Tensor& images) {
   const int64_t count = images.size(0);
   const at::Tensor blocks = images.view({count, 3, 8, 4, 8, 4}).permute({0, 2, 4, 1, 3, 5}).reshape({count, 64, 3, 4, 4});
-  return blocks.index_select(1, kNoise.permutation(64, "blocks")).view({count, 8, 8, 3, 4, 4}).permute({0, 3, 1, 4, 2, 5}).reshape(images.sizes());
+  return blocks.index_select(1, kNoise.permutation(64, "blocks"))
+      .view({count, 8, 8, 3, 4, 4})
+      .permute({0, 3, 1, 4, 2, 5})
+      .reshape(images.sizes());
 }
 
 TEST(RandomFeatures, DoNotDependOnTheBatch) {

@@ -6,9 +6,9 @@
 
 namespace {
 
-constexpr int kTile = 64;    // vectors and codes of a tile
-constexpr int kDepth = 16;   // channels in shared memory at a time
-constexpr int kEach = 4;     // vectors and codes a thread
+constexpr int kTile = 64;             // vectors and codes of a tile
+constexpr int kDepth = 16;            // channels in shared memory at a time
+constexpr int kEach = 4;              // vectors and codes a thread
 constexpr int kSide = kTile / kEach;  // threads along each side
 
 // Tile of `count` rows, transposed; what lies outside is zero.
@@ -78,7 +78,7 @@ __global__ void __launch_bounds__(kSide* kSide) nearest_code(const float* __rest
 
 // See NearestCodeCuda. The caller has made the stream's device current.
 extern "C" __attribute__((visibility("default"))) int tessera_nearest_code_cuda(const float* z, const float* codebook, int64_t* ids,
-                                                                               int64_t rows, int64_t codes, int64_t depth, void* stream) {
+                                                                                int64_t rows, int64_t codes, int64_t depth, void* stream) {
   const auto blocks = static_cast<unsigned>((rows + kTile - 1) / kTile);
   nearest_code<<<blocks, kSide * kSide, 0, static_cast<cudaStream_t>(stream)>>>(z, codebook, ids, rows, codes, depth);
   return static_cast<int>(cudaGetLastError());

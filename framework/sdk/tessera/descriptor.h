@@ -27,9 +27,9 @@ typedef struct tessera_option {
 } tessera_option;
 
 typedef struct tessera_descriptor {
-  uint64_t magic;       /* TESSERA_MAGIC */
-  uint32_t struct_size; /* sizeof(tessera_descriptor) */
-  uint32_t abi;         /* TESSERA_ABI */
+  uint64_t magic;          /* TESSERA_MAGIC */
+  uint32_t struct_size;    /* sizeof(tessera_descriptor) */
+  uint32_t abi;            /* TESSERA_ABI */
   const char* fingerprint; /* "name=value" lines: torch, compiler, C++ ABI, CUDA, header hash */
   const char* kind;        /* encoder | quantizer | prior | sampling */
   uint32_t interface_revision;

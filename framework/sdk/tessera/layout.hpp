@@ -38,7 +38,7 @@ class TESSERA_API TokenLayout {
   // Throws std::invalid_argument unless every plane has at least one position and a vocabulary of at least 2.
   explicit TokenLayout(std::vector<Plane> planes);
   const std::vector<Plane>& planes() const { return planes_; }
-  int64_t length() const { return length_; }          // N
+  int64_t length() const { return length_; }                  // N
   int64_t max_vocabulary() const { return max_vocabulary_; }  // K of logits_BQK
   int64_t offset(int64_t plane) const { return offsets_.at(static_cast<size_t>(plane)); }
   // Throws std::out_of_range unless 0 <= position < length().
@@ -58,9 +58,9 @@ class TESSERA_API TokenLayout {
 
 // In which order a prior can be asked.
 struct TESSERA_API Order {
-  std::vector<int64_t> rank_N;   // a position may be asked once all of lower rank are committed; all equal = any order
-  bool sees_rank = false;        // committed positions of equal rank condition the others (masked: yes; next-scale: no)
-  bool parallel = false;         // several positions a call are meaningful
+  std::vector<int64_t> rank_N;  // a position may be asked once all of lower rank are committed; all equal = any order
+  bool sees_rank = false;       // committed positions of equal rank condition the others (masked: yes; next-scale: no)
+  bool parallel = false;        // several positions a call are meaningful
   bool retract = false, critic = false;
 
   bool any_order() const;

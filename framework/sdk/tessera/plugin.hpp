@@ -100,8 +100,8 @@ const tessera_descriptor& describe_plugin(const char* id, PluginInfo info) {
 }  // namespace tessera
 
 // One plugin a library. The variadic part is a braced PluginInfo.
-#define TESSERA_EXPORT(Kind, Class, Id, ...)                                              \
+#define TESSERA_EXPORT(Kind, Class, Id, ...)                                                                   \
   extern "C" __attribute__((visibility("default"))) const tessera_descriptor* tessera_plugins(size_t* count) { \
-    *count = 1;                                                                           \
-    return &tessera::describe_plugin<tessera::Kind, Class>(Id, tessera::PluginInfo __VA_ARGS__); \
+    *count = 1;                                                                                                \
+    return &tessera::describe_plugin<tessera::Kind, Class>(Id, tessera::PluginInfo __VA_ARGS__);               \
   }

@@ -15,8 +15,8 @@ namespace tessera {
 
 struct PriorSpec {
   TokenLayout layout;
-  int64_t classes = 0;                    // 0 = unconditional; the null label exists always
-  std::shared_ptr<Quantizer> quantizer;   // frozen; null where it is not at hand (plan, tests)
+  int64_t classes = 0;                   // 0 = unconditional; the null label exists always
+  std::shared_ptr<Quantizer> quantizer;  // frozen; null where it is not at hand (plan, tests)
 };
 
 // One row per sample; label -1 = the null label.
@@ -31,8 +31,8 @@ struct TokenBatch {
 };
 
 struct Loss {
-  at::Tensor total;   // scalar: sum over scored tokens, nats
-  double weight = 0;  // number of scored tokens (sum of their weights)
+  at::Tensor total;                         // scalar: sum over scored tokens, nats
+  double weight = 0;                        // number of scored tokens (sum of their weights)
   std::map<std::string, at::Tensor> parts;  // scalars for the journal, means, detached
 };
 

@@ -16,9 +16,9 @@ struct QuantizerSpec {
 };
 
 struct Quantized {
-  at::Tensor zq_BND;   // straight-through: gradient of zq with respect to z is the identity (or the plugin's estimator)
-  at::Tensor ids_BN;   // int64
-  at::Tensor loss;     // scalar, taken before the straight-through step; undefined = 0
+  at::Tensor zq_BND;  // straight-through: gradient of zq with respect to z is the identity (or the plugin's estimator)
+  at::Tensor ids_BN;  // int64
+  at::Tensor loss;    // scalar, taken before the straight-through step; undefined = 0
   std::map<std::string, at::Tensor> parts;  // scalars for the journal, detached
 };
 
