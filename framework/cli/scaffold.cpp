@@ -309,7 +309,7 @@ fs::path write_scaffold(const std::string& kind, const std::string& id, const fs
   const auto& one = find_template(kind);
   if (!std::regex_match(id, std::regex("[a-z][a-z0-9]*(_[a-z0-9]+)*")))
     throw Error(ExitCode::bad_config, fmt::format("found id '{}', expected lower-case words joined by _, such as my_idea", id));
-  const auto folder = parent / id;
+  auto folder = parent / id;
   if (fs::exists(folder)) throw Error(ExitCode::bad_config, fmt::format("{} exists already", folder.string()));
   fs::create_directories(folder);
   const auto fill = [&](const char* text) {

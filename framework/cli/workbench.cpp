@@ -30,7 +30,7 @@ Checker Workbench::checker() const {
 
 fs::path find_experiment(const std::string& word) {
   if (fs::is_regular_file(word)) return word;
-  const auto named = fs::path("experiments") / (word + ".toml");
+  auto named = fs::path("experiments") / (word + ".toml");
   if (fs::is_regular_file(named)) return named;
   throw Error(ExitCode::bad_config, fmt::format("found no file {}, expected an experiment file ({} is none either)", word, named.string()));
 }

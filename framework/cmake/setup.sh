@@ -115,6 +115,7 @@ if [ "$(cat .venv/tessera-stamp 2>/dev/null)" != "$stamp" ]; then
   grep -rlI "$root/.venv.new" .venv.new/bin .venv.new/pyvenv.cfg | xargs -r sed -i "s|$root/.venv.new|$root/.venv|g"
   echo "$stamp" >.venv.new/tessera-stamp
   rm -rf .venv .cache/tmp
+  unset TMPDIR
   mv .venv.new .venv
   rm -rf .cache/wheels
 fi

@@ -2,6 +2,7 @@
 
 #include <torch/torch.h>
 
+#include "engine/global_state.hpp"
 #include "engine/guided_session.hpp"
 #include "engine/trace_session.hpp"
 
@@ -26,7 +27,9 @@ Tile sample_tile(Prior& prior, SamplingStrategy& strategy, const TokenLayout& la
   SamplingContext context(request.seed, tile.sample_B, layout, {request.logits.temperature, request.logits.top_k, request.logits.top_p});
   auto known = request.known_of(tile.sample_B);
   if ((known >= 0).any().item<bool>()) trace.commit_known(known);
+  GlobalState state;
   strategy.sample(trace, context);
+  state.expect_unchanged("the sampling strategy");
 
   tile.ids_BN = trace.ids_BN().to(torch::kCPU).clone();
   if ((tile.ids_BN < 0).any().item<bool>())

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "data/data_set.hpp"
+#include "engine/global_state.hpp"
 #include "engine/likelihood.hpp"
 #include "engine/stages.hpp"
 #include "engine/token_file.hpp"
@@ -33,7 +34,9 @@ class PriorTask : public TrainTask {
     batch.ids_BN = batch.ids_BN.to(device_);
     batch.index_B = batch.index_B.to(device_);
     batch.condition.label_B = batch.condition.label_B.to(device_);
+    GlobalState state;
     auto loss = prior_->loss(batch, step);
+    state.expect_unchanged("the prior");
     if (!(loss.weight > 0)) throw std::runtime_error("the prior's loss scored no token");
     return {loss.total, loss.weight, loss.parts};
   }

@@ -1,7 +1,11 @@
 #include "engine/tokenizer.hpp"
 
+#include "engine/global_state.hpp"
+
 #include <ATen/autocast_mode.h>
 #include <fmt/format.h>
+
+#include "core/error.hpp"
 
 namespace tessera {
 
@@ -17,7 +21,13 @@ class FullPrecision {
   bool was_;
 };
 
-void check_finite_range(const at::Tensor& ids_BN, const TokenLayout& layout) {
+void check_ids(const at::Tensor& ids_BN, int64_t rows, int64_t length) {
+  if (ids_BN.scalar_type() != torch::kLong || ids_BN.dim() != 2 || ids_BN.size(0) != rows || ids_BN.size(1) != length)
+    throw Error(ExitCode::bad_plugin, fmt::format("the quantizer returned ids of type {} and shape {}, expected Long and [{}, {}]",
+                                                  c10::toString(ids_BN.scalar_type()), c10::str(ids_BN.sizes()), rows, length));
+}
+
+void check_range(const at::Tensor& ids_BN, const TokenLayout& layout) {
   for (size_t plane = 0; plane < layout.planes().size(); ++plane) {
     auto part = ids_BN.narrow(1, layout.offset(static_cast<int64_t>(plane)), layout.planes()[plane].positions());
     if (part.numel() == 0) continue;
@@ -47,7 +57,9 @@ Tokenizer::Tokenizer(ImageShape image, std::shared_ptr<Encoder> encoder, std::ve
 }
 
 Tokenizer::Pass Tokenizer::pass(const at::Tensor& x_BCHW, const StepContext& step) {
+  GlobalState state;
   auto latents = encoder_->encode(x_BCHW);
+  state.expect_unchanged("the encoder");
   if (latents.size() != grids_.size())
     throw std::runtime_error(fmt::format("the encoder returned {} latents, expected {}", latents.size(), grids_.size()));
   Pass out;
@@ -59,6 +71,8 @@ Tokenizer::Pass Tokenizer::pass(const at::Tensor& x_BCHW, const StepContext& ste
       throw std::runtime_error(fmt::format("the encoder returned a latent of shape {}, expected [{}, {}, {}]", c10::str(z_BND.sizes()),
                                            x_BCHW.size(0), grids_[i].positions(), grids_[i].depth));
     auto q = quantizers_[i]->quantize(z_BND, step);
+    state.expect_unchanged("the quantizer");
+    check_ids(q.ids_BN, z_BND.size(0), lengths_[i]);
     if (q.zq_BND.sizes() != z_BND.sizes())
       throw std::runtime_error(
           fmt::format("the quantizer returned a latent of shape {}, expected {}", c10::str(q.zq_BND.sizes()), c10::str(z_BND.sizes())));
@@ -67,6 +81,7 @@ Tokenizer::Pass Tokenizer::pass(const at::Tensor& x_BCHW, const StepContext& ste
     quantized.push_back(q.zq_BND);
   }
   out.x_BCHW = encoder_->decode(quantized);
+  state.expect_unchanged("the encoder's decoder");
   if (out.x_BCHW.sizes() != x_BCHW.sizes())
     throw std::runtime_error(
         fmt::format("the decoder returned images of shape {}, expected {}", c10::str(out.x_BCHW.sizes()), c10::str(x_BCHW.sizes())));
@@ -95,14 +110,18 @@ at::Tensor Tokenizer::encode(const at::Tensor& x_BCHW) {
   torch::NoGradGuard no_grad;
   FullPrecision guard;
   eval();
+  GlobalState state;
   auto latents = encoder_->encode(x_BCHW);
+  state.expect_unchanged("the encoder");
   StepContext step{0, 1, Noise(0, "encode")};
   std::vector<at::Tensor> ids;
-  for (size_t i = 0; i < latents.size(); ++i) ids.push_back(quantizers_[i]->quantize(latents[i].to(torch::kFloat), step).ids_BN);
+  for (size_t i = 0; i < latents.size(); ++i) {
+    ids.push_back(quantizers_[i]->quantize(latents[i].to(torch::kFloat), step).ids_BN);
+    state.expect_unchanged("the quantizer");
+    check_ids(ids.back(), x_BCHW.size(0), lengths_[i]);
+  }
   auto ids_BN = torch::cat(ids, 1);
-  if (ids_BN.size(1) != layout_.length())
-    throw std::runtime_error(fmt::format("the quantizer gave {} ids an image, expected {}", ids_BN.size(1), layout_.length()));
-  check_finite_range(ids_BN, layout_);
+  check_range(ids_BN, layout_);
   return ids_BN;
 }
 
@@ -110,7 +129,7 @@ at::Tensor Tokenizer::decode(const at::Tensor& ids_BN) {
   torch::NoGradGuard no_grad;
   FullPrecision guard;
   eval();
-  check_finite_range(ids_BN, layout_);
+  check_range(ids_BN, layout_);
   std::vector<at::Tensor> quantized;
   int64_t begin = 0;
   for (size_t i = 0; i < quantizers_.size(); ++i) {

@@ -201,7 +201,8 @@ TEST_F(Cli, SampleAddsATrialAndTrainsNothing) {
   ASSERT_EQ(call({"run", "e.toml", "--json"}).status.code, 0);
   const auto run = call({"sample", "e/masked/0", "sampling.steps=3", "--json"});
   ASSERT_EQ(run.status.code, 0) << run.err;
-  for (const auto& stage : parse_json(run.out, "run").at("stages")) {
+  const auto report = parse_json(run.out, "run");
+  for (const auto& stage : report.at("stages")) {
     const auto kind = stage.at("kind").get<std::string>();
     const bool own = kind == "samples" || (kind == "evaluation" && stage.at("title") == "evaluation of samples free");
     EXPECT_EQ(stage.at("outcome"), own ? "done" : "reused") << stage.at("title");
