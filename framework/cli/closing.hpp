@@ -1,5 +1,6 @@
 // Running an experiment from a verb, and what it says at its end.
 #pragma once
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ struct RunRequest {
   int jobs = 1;
   bool adds = false;               // its cells join those of the experiment instead of replacing them
   std::vector<std::string> kinds;  // of the stages that may be run; empty: all
+  std::chrono::seconds stall_limit{1800};
 };
 
 // Plans, runs, records, prints. Returns the exit code; throws Error where nothing could be started.

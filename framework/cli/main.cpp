@@ -9,6 +9,7 @@
 
 #include "cli/verb.hpp"
 #include "core/error.hpp"
+#include "core/fault.hpp"
 #include "core/option_schema.hpp"
 
 namespace tessera {
@@ -39,6 +40,10 @@ int dispatch(const std::vector<std::string>& arguments) {
   }
   if (arguments[0] == "--version") {
     fmt::print("tessera {}\n", TESSERA_VERSION);
+    return 0;
+  }
+  if (arguments[0] == "--fault-points") {  // for tests
+    for (const auto& point : fault_points()) fmt::print("{}\n", point);
     return 0;
   }
   for (const auto& verb : verbs())

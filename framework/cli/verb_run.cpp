@@ -58,7 +58,8 @@ const char* outcome_text(StageOutcome outcome) {
 Json run_json(const Plan& plan, const RunSummary& summary) {
   Json stages = Json::array();
   for (const auto& stage : plan.stages) {
-    Json one = {{"kind", stage.kind}, {"key", stage.key}, {"title", stage.title()}, {"outcome", "reused"}};
+    Json one = {{"kind", stage.kind}, {"key", stage.key}, {"title", stage.title()}, {"outcome", "reused"}, {"cells", Json::array()}};
+    for (const size_t cell : stage.cells) one["cells"].push_back(plan.cells[cell].label);
     if (const auto found = summary.results.find(stage.key); found != summary.results.end()) {
       one["outcome"] = outcome_text(found->second.outcome);
       one["seconds"] = found->second.seconds;
@@ -102,7 +103,7 @@ int run_experiment(const Experiment& experiment, const RunRequest& request) {
   RunSummary summary;
   {
     ProgressDisplay display(plan, progress, [&] { record_while_running(common.results); });
-    summary = run_stages(plan, {bench.host(), common.results, request.jobs, available_cores()}, display);
+    summary = run_stages(plan, {bench.host(), common.results, request.jobs, available_cores(), request.stall_limit}, display);
   }
   journal.end(front_state(summary.code), static_cast<int>(summary.code));
   record(common.results);
@@ -121,10 +122,15 @@ int verb_run(const Verb& verb, const std::vector<std::string>& arguments) {
   CommandLine line(verb);
   int jobs = 1;
   line.options().add_options()("jobs,j", po::value(&jobs)->value_name("N"), "Host processes at once; they divide the cores (default: 1).");
+  int64_t stall_limit = 1800;
+  line.options().add_options()("stall-limit", po::value(&stall_limit)->value_name("SECONDS"),
+                               "A host that reports nothing for so long is killed (default: 1800; 0 = never).");
   if (!line.parse(arguments, 1)) return 0;
+  if (stall_limit < 0)
+    throw Error(ExitCode::bad_config, fmt::format("--stall-limit: found {}, expected a number of at least 0", stall_limit));
   if (jobs < 1 || jobs > 256) throw Error(ExitCode::bad_config, fmt::format("--jobs: found {}, expected a number from 1 to 256", jobs));
   const auto& words = line.words();
-  RunRequest request{line.common(), {"run"}, jobs, false, {}};
+  RunRequest request{line.common(), {"run"}, jobs, false, {}, std::chrono::seconds(stall_limit)};
   request.argv.insert(request.argv.end(), arguments.begin(), arguments.end());
   return run_experiment(read_experiment(find_experiment(words[0]), {words.begin() + 1, words.end()}), request);
 }

@@ -35,7 +35,7 @@ void GlobalState::expect_unchanged(const std::string& who) const {
   }
   if (auto found = c10::get_default_dtype_as_scalartype(); found != dtype_)
     refuse("the default dtype", c10::toString(found), c10::toString(dtype_));
-  if (auto found = generator_seed(); found != generator_seed_) refuse("the seed of torch's generator", found, generator_seed_);
+  if (auto found = generator_seed(); found != generator_seed_) refuse("the seed of torch's generator", found, "the engine's");
 }
 
 }  // namespace tessera

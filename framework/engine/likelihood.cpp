@@ -23,12 +23,14 @@ at::Tensor ask(DecodeSession& session, const at::Tensor& positions_BQ, const at:
 }
 
 template <class PerBatch>
-at::Tensor by_batch(const at::Tensor& ids_MN, const at::Tensor& labels_M, int64_t batch, PerBatch per_batch) {
+at::Tensor by_batch(const at::Tensor& ids_MN, const at::Tensor& labels_M, int64_t batch, const std::function<void()>& between,
+                    PerBatch per_batch) {
   torch::NoGradGuard no_grad;
   std::vector<at::Tensor> out;
   for (int64_t begin = 0; begin < ids_MN.size(0); begin += batch) {
     int64_t end = std::min(begin + batch, ids_MN.size(0));
     out.push_back(per_batch(ids_MN.slice(0, begin, end).to(torch::kLong), labels_M.slice(0, begin, end), begin));
+    between();
   }
   return out.empty() ? torch::empty({0}, torch::kDouble) : torch::cat(out);
 }
@@ -37,9 +39,10 @@ at::Tensor all_positions(int64_t rows, int64_t length) { return torch::arange(le
 
 }  // namespace
 
-at::Tensor exact_nats(Prior& prior, const TokenLayout& layout, const at::Tensor& ids_MN, const at::Tensor& labels_M, int64_t batch) {
+at::Tensor exact_nats(Prior& prior, const TokenLayout& layout, const at::Tensor& ids_MN, const at::Tensor& labels_M, int64_t batch,
+                      const std::function<void()>& between) {
   prior.eval();
-  return by_batch(ids_MN, labels_M, batch, [&](const at::Tensor& ids_BN, const at::Tensor& labels_B, int64_t) {
+  return by_batch(ids_MN, labels_M, batch, between, [&](const at::Tensor& ids_BN, const at::Tensor& labels_B, int64_t) {
     auto session = prior.open(condition_of(prior, labels_B));
     session->commit_known(ids_BN);
     auto positions = all_positions(ids_BN.size(0), layout.length());
@@ -48,11 +51,11 @@ at::Tensor exact_nats(Prior& prior, const TokenLayout& layout, const at::Tensor&
 }
 
 at::Tensor order_agnostic_nats(Prior& prior, const TokenLayout& layout, const at::Tensor& ids_MN, const at::Tensor& labels_M, int64_t batch,
-                               int64_t strata) {
+                               int64_t strata, const std::function<void()>& between) {
   prior.eval();
   int64_t length = layout.length();
   Noise noise(0, "order-agnostic bound");
-  return by_batch(ids_MN, labels_M, batch, [&](const at::Tensor& ids_BN, const at::Tensor& labels_B, int64_t begin) {
+  return by_batch(ids_MN, labels_M, batch, between, [&](const at::Tensor& ids_BN, const at::Tensor& labels_B, int64_t begin) {
     int64_t rows = ids_BN.size(0);
     auto bound = torch::zeros({rows}, torch::kDouble);
     for (int64_t stratum = 0; stratum < strata; ++stratum) {
@@ -78,9 +81,10 @@ at::Tensor order_agnostic_nats(Prior& prior, const TokenLayout& layout, const at
   });
 }
 
-at::Tensor scan_line_nats(Prior& prior, const TokenLayout& layout, const at::Tensor& ids_MN, const at::Tensor& labels_M, int64_t batch) {
+at::Tensor scan_line_nats(Prior& prior, const TokenLayout& layout, const at::Tensor& ids_MN, const at::Tensor& labels_M, int64_t batch,
+                          const std::function<void()>& between) {
   prior.eval();
-  return by_batch(ids_MN, labels_M, batch, [&](const at::Tensor& ids_BN, const at::Tensor& labels_B, int64_t) {
+  return by_batch(ids_MN, labels_M, batch, between, [&](const at::Tensor& ids_BN, const at::Tensor& labels_B, int64_t) {
     auto session = prior.open(condition_of(prior, labels_B));
     auto nats = torch::zeros({ids_BN.size(0)}, torch::kDouble);
     for (int64_t position = 0; position < layout.length(); ++position) {

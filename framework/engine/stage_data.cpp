@@ -7,6 +7,7 @@
 namespace tessera {
 
 void compute_data(StageRun& run, PluginFactory& plugins) {
+  AtWork at_work;
   auto values = plugins.section("data");
   auto options = bind_options<DataOptions>(values);
   // The key was made from what the files held when the run was planned; another content has another key.

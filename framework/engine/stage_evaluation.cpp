@@ -24,7 +24,7 @@ void evaluate_tokenizer(StageRun& run, PluginFactory& plugins, const EvaluateOpt
   evidence.layout = tokenizer->layout();
   std::vector<at::Tensor> images, ids;
   for (int64_t begin = 0; begin < data.validation.size(); begin += options.batch) {
-    run.check_cancelled();
+    run.beat();
     auto rows = torch::arange(begin, std::min(begin + options.batch, data.validation.size()), torch::kLong);
     auto ids_BN = tokenizer->encode(gather_images(data.validation, rows).to(run.device()));
     images.push_back(tokenizer->decode(ids_BN).to(torch::kCPU));
@@ -48,26 +48,25 @@ void evaluate_prior(StageRun& run, PluginFactory& plugins, const EvaluateOptions
   prior->to(run.device());
 
   bool any_order = prior->order().any_order();
+  auto beat = [&] { run.beat(); };
   auto nats = [&](const at::Tensor& ids_MN, const at::Tensor& labels_M) {
-    return any_order ? order_agnostic_nats(*prior, tokens.layout, ids_MN, labels_M, options.batch, options.bound_grid)
-                     : exact_nats(*prior, tokens.layout, ids_MN, labels_M, options.batch);
+    return any_order ? order_agnostic_nats(*prior, tokens.layout, ids_MN, labels_M, options.batch, options.bound_grid, beat)
+                     : exact_nats(*prior, tokens.layout, ids_MN, labels_M, options.batch, beat);
   };
   PriorEvidence evidence;
   evidence.layout = tokens.layout;
   evidence.train_ids_MN = tokens.train_ids_VMN[0];
   evidence.validation_ids_MN = tokens.validation_ids_VMN[0];
   evidence.nats_M = nats(evidence.validation_ids_MN, tokens.validation_labels_M);
-  run.check_cancelled();
   // As many training images as validation has, evenly spread: the gap between the two is memorisation.
   int64_t rows = std::min(evidence.train_ids_MN.size(0), evidence.validation_ids_MN.size(0));
   auto subset = torch::arange(rows, torch::kLong) * evidence.train_ids_MN.size(0) / rows;
   evidence.train_nats_M =
       nats(evidence.train_ids_MN.index_select(0, subset.to(torch::kLong)), tokens.train_labels_M.index_select(0, subset.to(torch::kLong)));
-  run.check_cancelled();
   if (any_order && options.scan_line_rows > 0) {
     int64_t n = std::min(options.scan_line_rows, evidence.validation_ids_MN.size(0));
     evidence.scan_line_nats_M = scan_line_nats(*prior, tokens.layout, evidence.validation_ids_MN.slice(0, 0, n),
-                                               tokens.validation_labels_M.slice(0, 0, n), options.batch);
+                                               tokens.validation_labels_M.slice(0, 0, n), options.batch, beat);
   }
   run.scores("prior", measure_prior(evidence));
 }
@@ -107,6 +106,7 @@ void evaluate_samples(StageRun& run, PluginFactory& plugins) {
   SamplesEvidence evidence;
   evidence.images_MCHW = file.at("images");
   evidence.ids_MN = file.at("ids");
+  AtWork at_work;
   run.scores("samples", measure_samples(evidence, reference.evidence));
 }
 
@@ -116,11 +116,15 @@ void evaluate_calibration(StageRun& run, PluginFactory& plugins, const EvaluateO
   auto rows = calibration_rows(reference.evidence, sampling.count);
   auto decode = [&](const at::Tensor& ids_MN) {
     std::vector<at::Tensor> images;
-    for (const auto& ids : ids_MN.to(torch::kLong).split(options.batch))
+    for (const auto& ids : ids_MN.to(torch::kLong).split(options.batch)) {
       images.push_back(to_bytes(reference.tokenizer->decode(ids.to(run.device())).to(torch::kCPU)));
+      run.beat();
+    }
     return torch::cat(images);
   };
-  run.scores("calibration", measure_calibration(rows, decode(rows.ids_MN), decode(rows.shuffled_ids_MN), reference.evidence));
+  auto images = decode(rows.ids_MN), shuffled = decode(rows.shuffled_ids_MN);
+  AtWork at_work;
+  run.scores("calibration", measure_calibration(rows, images, shuffled, reference.evidence));
 }
 
 }  // namespace

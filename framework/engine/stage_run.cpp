@@ -1,7 +1,10 @@
 #include "engine/stage_run.hpp"
 
 #include <fmt/format.h>
+
 #include <sys/resource.h>
+#include <condition_variable>
+#include <mutex>
 
 #include <atomic>
 #include <cstdio>
@@ -157,6 +160,11 @@ void StageRun::progress(int64_t step, int64_t steps, const std::map<std::string,
   std::fflush(stdout);
 }
 
+void StageRun::beat() {
+  progress(0, 0, {});
+  check_cancelled();
+}
+
 void StageRun::check_cancelled() const {
   if (cancel_requested()) throw Interrupted();
 }
@@ -191,5 +199,16 @@ void StageRun::end(const std::string& state, const std::string& error, int exit_
                   {"cpu_seconds", cpu_seconds()}});
   journal_.sync();
 }
+
+AtWork::AtWork()
+    : thread_([](const std::stop_token& stop) {
+        std::mutex mutex;
+        std::condition_variable_any woken;
+        std::unique_lock lock(mutex);
+        while (!woken.wait_for(lock, stop, std::chrono::seconds(1), [] { return false; }) && !stop.stop_requested()) {
+          std::fputs("{\"step\":0,\"steps\":0}\n", stdout);
+          std::fflush(stdout);
+        }
+      }) {}
 
 }  // namespace tessera

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/journal.hpp"
@@ -57,6 +58,8 @@ class StageRun {
   void event(const std::string& level, const std::string& text);
   // A line on stdout for the front, at most five a second.
   void progress(int64_t step, int64_t steps, const std::map<std::string, double>& values, bool always = false);
+  // Between two pieces of work of which no step is told: tells the front that it goes on. Throws Interrupted once a signal has come.
+  void beat();
   // Throws Interrupted once a signal has come.
   void check_cancelled() const;
 
@@ -78,6 +81,16 @@ class StageRun {
   std::map<std::string, double> pending_;
   std::chrono::steady_clock::time_point started_, last_progress_;
   int64_t first_step_;
+};
+
+// Around long work of the engine's own: tells the front every second that it goes on. Never around a plugin's: one that hangs
+// is to be found out.
+class AtWork {
+ public:
+  AtWork();
+
+ private:
+  std::jthread thread_;
 };
 
 }  // namespace tessera

@@ -18,7 +18,7 @@ void compute_tokens(StageRun& run, PluginFactory& plugins) {
     for (int64_t begin = 0; begin < subset.size(); begin += kBatch) {
       auto rows = torch::arange(begin, std::min(begin + kBatch, subset.size()), torch::kLong);
       ids.push_back(tokenizer->encode(view_of(gather_images(subset, rows), view).to(run.device())).to(torch::kCPU, torch::kInt));
-      run.check_cancelled();
+      run.beat();
     }
     return torch::cat(ids);
   };

@@ -27,14 +27,14 @@ void check_ids(const at::Tensor& ids_BN, int64_t rows, int64_t length) {
                                                   c10::toString(ids_BN.scalar_type()), c10::str(ids_BN.sizes()), rows, length));
 }
 
-void check_range(const at::Tensor& ids_BN, const TokenLayout& layout) {
+// `who` gave them: "the quantizer gave".
+void check_range(const char* who, const at::Tensor& ids_BN, const TokenLayout& layout) {
   for (size_t plane = 0; plane < layout.planes().size(); ++plane) {
     auto part = ids_BN.narrow(1, layout.offset(static_cast<int64_t>(plane)), layout.planes()[plane].positions());
     if (part.numel() == 0) continue;
-    int64_t low = part.min().item<int64_t>(), high = part.max().item<int64_t>();
-    if (low < 0 || high >= layout.planes()[plane].vocabulary)
-      throw std::runtime_error(
-          fmt::format("the quantizer gave ids from {} to {}, expected [0, {})", low, high, layout.planes()[plane].vocabulary));
+    int64_t low = part.min().item<int64_t>(), high = part.max().item<int64_t>(), vocabulary = layout.planes()[plane].vocabulary;
+    if (low < 0 || high >= vocabulary)
+      throw Error(ExitCode::bad_plugin, fmt::format("{} the id {}, expected one from 0 to {}", who, low < 0 ? low : high, vocabulary - 1));
   }
 }
 
@@ -61,21 +61,23 @@ Tokenizer::Pass Tokenizer::pass(const at::Tensor& x_BCHW, const StepContext& ste
   auto latents = encoder_->encode(x_BCHW);
   state.expect_unchanged("the encoder");
   if (latents.size() != grids_.size())
-    throw std::runtime_error(fmt::format("the encoder returned {} latents, expected {}", latents.size(), grids_.size()));
+    throw Error(ExitCode::bad_plugin, fmt::format("the encoder returned {} latents, expected {}", latents.size(), grids_.size()));
   Pass out;
   std::vector<at::Tensor> quantized;
   for (size_t i = 0; i < latents.size(); ++i) {
     FullPrecision guard;
     auto z_BND = latents[i].to(torch::kFloat);
     if (z_BND.dim() != 3 || z_BND.size(0) != x_BCHW.size(0) || z_BND.size(1) != grids_[i].positions() || z_BND.size(2) != grids_[i].depth)
-      throw std::runtime_error(fmt::format("the encoder returned a latent of shape {}, expected [{}, {}, {}]", c10::str(z_BND.sizes()),
-                                           x_BCHW.size(0), grids_[i].positions(), grids_[i].depth));
+      throw Error(ExitCode::bad_plugin, fmt::format("the encoder returned a latent of shape {}, expected [{}, {}, {}]",
+                                                    c10::str(z_BND.sizes()), x_BCHW.size(0), grids_[i].positions(), grids_[i].depth));
     auto q = quantizers_[i]->quantize(z_BND, step);
     state.expect_unchanged("the quantizer");
     check_ids(q.ids_BN, z_BND.size(0), lengths_[i]);
     if (q.zq_BND.sizes() != z_BND.sizes())
-      throw std::runtime_error(
-          fmt::format("the quantizer returned a latent of shape {}, expected {}", c10::str(q.zq_BND.sizes()), c10::str(z_BND.sizes())));
+      throw Error(ExitCode::bad_plugin, fmt::format("the quantizer returned a latent of shape {}, expected {}", c10::str(q.zq_BND.sizes()),
+                                                    c10::str(z_BND.sizes())));
+    // What it does at every step it does at the first; later only where ids are kept.
+    if (step.step == 0) check_range("the quantizer gave", q.ids_BN, TokenLayout(quantizers_[i]->layout(grids_[i])));
     if (q.loss.defined()) out.loss = out.loss.defined() ? out.loss + q.loss : q.loss;
     for (auto& [name, value] : q.parts) out.parts[latents.size() > 1 ? name + std::to_string(i) : name] = value;
     quantized.push_back(q.zq_BND);
@@ -83,8 +85,8 @@ Tokenizer::Pass Tokenizer::pass(const at::Tensor& x_BCHW, const StepContext& ste
   out.x_BCHW = encoder_->decode(quantized);
   state.expect_unchanged("the encoder's decoder");
   if (out.x_BCHW.sizes() != x_BCHW.sizes())
-    throw std::runtime_error(
-        fmt::format("the decoder returned images of shape {}, expected {}", c10::str(out.x_BCHW.sizes()), c10::str(x_BCHW.sizes())));
+    throw Error(ExitCode::bad_plugin, fmt::format("the decoder returned images of shape {}, expected {}", c10::str(out.x_BCHW.sizes()),
+                                                  c10::str(x_BCHW.sizes())));
   return out;
 }
 
@@ -121,7 +123,7 @@ at::Tensor Tokenizer::encode(const at::Tensor& x_BCHW) {
     check_ids(ids.back(), x_BCHW.size(0), lengths_[i]);
   }
   auto ids_BN = torch::cat(ids, 1);
-  check_range(ids_BN, layout_);
+  check_range("the quantizer gave", ids_BN, layout_);
   return ids_BN;
 }
 
@@ -129,7 +131,7 @@ at::Tensor Tokenizer::decode(const at::Tensor& ids_BN) {
   torch::NoGradGuard no_grad;
   FullPrecision guard;
   eval();
-  check_range(ids_BN, layout_);
+  check_range("the decoder was given", ids_BN, layout_);
   std::vector<at::Tensor> quantized;
   int64_t begin = 0;
   for (size_t i = 0; i < quantizers_.size(); ++i) {

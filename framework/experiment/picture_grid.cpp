@@ -19,6 +19,7 @@ namespace {
 
 constexpr int64_t kGap = 3, kLeastTile = 64, kTextScale = 2;
 constexpr const char* kSamplesSlot = "samples.";
+constexpr int64_t kSpread = 64;
 
 struct Row {
   std::string label;
@@ -107,6 +108,18 @@ class GridRows {
   int64_t columns_;
 };
 
+// Leaves `columns` images a row, evenly spread over those that all rows have: a data set's first images are often relatives.
+void spread(std::vector<Row>& rows, size_t columns) {
+  size_t common = static_cast<size_t>(kSpread);
+  for (const auto& row : rows) common = std::min(common, row.images.size());
+  const size_t stride = std::max<size_t>(1, common / columns);
+  for (auto& row : rows) {
+    std::vector<Image8> kept;
+    for (size_t i = 0; i < row.images.size() && kept.size() < columns; i += stride) kept.push_back(std::move(row.images[i]));
+    row.images = std::move(kept);
+  }
+}
+
 // Pixels are repeated, never smoothed: what is shown is what was computed.
 void place(Image8& canvas, const Image8& image, int64_t top, int64_t left, int64_t scale) {
   for (int64_t y = 0; y < image.height * scale; ++y)
@@ -169,7 +182,7 @@ PictureGrid draw_grid(SQLite::Database& database, const fs::path& results, const
   const std::vector<std::string> wanted =
       request.requests.empty() ? std::vector<std::string>(known.begin(), known.end()) : request.requests;
 
-  GridRows rows(results, request.columns);
+  GridRows rows(results, std::max<int64_t>(request.columns, kSpread));
   const auto evaluated = of_slot(stages, "evaluation.tokenizer");
   if (evaluated.empty())
     rows.add(of_slot(stages, "data"), "originals", "images.safetensors", "validation_images", false);
@@ -182,6 +195,7 @@ PictureGrid draw_grid(SQLite::Database& database, const fs::path& results, const
   if (rows.rows.empty())
     throw Error(ExitCode::run_failed, fmt::format("grid: {} has nothing to show at seed {}{}", experiment, grid.seed,
                                                   grid.notes.empty() ? "" : ": " + grid.notes[0]));
+  spread(rows.rows, static_cast<size_t>(request.columns));
   for (const auto& row : rows.rows) grid.rows.push_back(row.label);
   grid.image = draw(rows.rows);
   return grid;

@@ -1,5 +1,5 @@
-// One picture of an experiment at one seed: originals, reconstructions, then samples by request and arm, a row each. Column i is
-// sample i, or validation image i: a completion stands below the image it completes.
+// One picture of an experiment at one seed: originals, reconstructions, then samples by request and arm, a row each. A column is
+// one index, spread over the first 64, of samples and validation images alike: a completion stands below what it completes.
 #pragma once
 #include <SQLiteCpp/Database.h>
 

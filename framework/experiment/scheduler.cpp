@@ -34,7 +34,9 @@ struct Running {
   Node* node;
   Child child;
   std::string error_tail;
-  int64_t runs_before;   // highest run before this host started
+  int64_t runs_before;      // highest run before this host started
+  Clock::time_point heard;  // when it last reported anything
+  bool stalled = false;
   bool out_open = true;  // polled on after its end, it would never let poll wait again
 };
 
@@ -75,6 +77,7 @@ class Scheduler {
       if (Clock::now() < next_tick) continue;
       next_tick = Clock::now() + kTick;
       look_elsewhere();
+      kill_stalled();
       observer_.tick();
     }
     for (auto& node : nodes_)
@@ -149,7 +152,7 @@ class Scheduler {
     if (!again) node.started = Clock::now();
     const auto before = last_run(folder(node));
     try {
-      running_.push_back({&node, Child(child), "", before});
+      running_.push_back({&node, Child(child), "", before, Clock::now()});
     } catch (const Error& error) {
       settle(node, {StageOutcome::failed, error.what(), "", ExitCode::run_failed, 0});
       return;
@@ -179,14 +182,25 @@ class Scheduler {
     obeyed_ = count;
   }
 
+  void kill_stalled() {
+    if (options_.stall_limit.count() == 0) return;
+    for (auto& one : running_)
+      if (!one.stalled && Clock::now() - one.heard > options_.stall_limit) {
+        one.stalled = true;
+        one.child.kill(SIGKILL);
+      }
+  }
+
   // True when the host has ended.
   bool serve(Running& one) {
     // Asked first: what it wrote before it ended is then sure to be there to read.
     const auto status = one.child.wait(Clock::time_point::min());
     std::string line;
     Child::Read read;
-    while ((read = one.child.read_line(line, Clock::time_point::min())) == Child::Read::line)
+    while ((read = one.child.read_line(line, Clock::time_point::min())) == Child::Read::line) {
+      one.heard = Clock::now();
       if (const auto json = try_parse_json(line); json && json->is_object()) observer_.progress(*one.node->stage, *json);
+    }
     if (read == Child::Read::end) one.out_open = false;
     one.error_tail += one.child.drain_err();
     if (one.error_tail.size() > kErrorTail) one.error_tail.erase(0, one.error_tail.size() - kErrorTail);
@@ -205,7 +219,7 @@ class Scheduler {
       return;
     }
     // A host that has not yet installed its handlers dies of the signal that asks it to stop.
-    const bool asked_to_stop = signals_.count() > 0 && (status.signal == SIGKILL || status.signal == SIGTERM);
+    const bool asked_to_stop = signals_.count() > 0 && !one.stalled && (status.signal == SIGKILL || status.signal == SIGTERM);
     if ((status.signal == 0 && status.code == static_cast<int>(ExitCode::interrupted)) || asked_to_stop)
       return settle(node, {StageOutcome::interrupted, "", "", ExitCode::interrupted, seconds});
     settle(node, failure(one, status, seconds));
@@ -224,7 +238,10 @@ class Scheduler {
     }
     if (result.reason.empty()) {
       const auto said = last_line(one.error_tail);
-      if (status.signal == 0 && !status.clean() && !said.empty())
+      if (one.stalled)
+        result.reason = fmt::format("its host reported nothing for {} seconds and was killed; --stall-limit SECONDS waits longer",
+                                    options_.stall_limit.count());
+      else if (status.signal == 0 && !status.clean() && !said.empty())
         result.reason = said;
       else if (status.clean())
         result.reason = "its host exited with code 0, but did not publish";
@@ -270,9 +287,10 @@ class Scheduler {
     return !runs.empty() && runs.back().alive && !runs.back().ended;
   }
 
-  // A failure of the configuration or of a plugin is named as such; interruption wins only where nothing failed.
+  // The first failure in the plan's order gives the code; interruption wins only where nothing failed.
   void set_exit_code() {
-    for (const auto& [key, result] : summary_.results) {
+    for (const auto& node : nodes_) {
+      const auto& result = summary_.results.at(node.stage->key);
       if (result.outcome == StageOutcome::failed && (summary_.code == ExitCode::ok || summary_.code == ExitCode::interrupted))
         summary_.code = result.code;
       if (result.outcome == StageOutcome::interrupted && summary_.code == ExitCode::ok) summary_.code = ExitCode::interrupted;

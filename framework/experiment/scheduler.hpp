@@ -6,12 +6,14 @@
 //  3 A failure is told at once; what depends on it is skipped, everything else goes on.
 //  4 After the first signal nothing starts and hosts are asked to stop (they checkpoint and exit 75); after the second they
 //    are killed. Hosts die with the front in any case.
+//  5 A host that reports nothing for the stall limit is killed: a plugin's endless loop costs one attempt.
 //
 //   waiting --launch--> running --settle--> done | failed | interrupted
 //      |                  |  exit 11: another front's host has the lease
 //      |                  +--> elsewhere --look_elsewhere--> done | waiting (its host is gone)
 //      +--skip_dependents--> skipped
 #pragma once
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -50,6 +52,7 @@ struct SchedulerOptions {
   std::filesystem::path results;
   int jobs = 1;
   int cores = 1;
+  std::chrono::seconds stall_limit{1800};  // 0 = none
 };
 
 struct RunSummary {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstring>
 #include <fstream>
+#include <thread>
 
 #include "core/files.hpp"
 #include "tessera/descriptor.h"
@@ -51,7 +52,7 @@ std::string damaged(const std::string& name, std::string bytes) {
 }  // namespace
 
 const std::vector<BrokenPlugin>& broken_plugins() {
-  constexpr auto kProbe = CaughtBy::probe, kCheck = CaughtBy::check;
+  constexpr auto kProbe = CaughtBy::probe, kCheck = CaughtBy::check, kRun = CaughtBy::run;
   static const std::vector<BrokenPlugin> table = {
       {"empty.so", "has no bytes", kProbe, "found an empty file, expected a library"},
       {"not_elf.so", "is a shell script", kProbe, "found no ELF file, expected a library"},
@@ -124,6 +125,24 @@ const std::vector<BrokenPlugin>& broken_plugins() {
       {"endless_loop_in_constructor.so", "never returns from its constructor", kCheck, "{check} took longer than 3 seconds"},
       {"exception_in_constructor.so", "throws an int in its constructor", kCheck, "the plugin threw something that is no std::exception"},
       {"prints_in_constructor.so", "prints in its constructor", kCheck, "a plugin printed to standard output: \"hello\\n\""},
+      {"crash_in_forward.so", "crashes in quantize()", kRun, "its host was killed by signal 11 (Segmentation fault)"},
+      {"exit_in_forward.so", "calls exit(0) in quantize()", kRun, "its host exited with code 0, but did not publish"},
+      {"endless_loop_in_forward.so", "never returns from quantize()", kRun,
+       "its host reported nothing for 8 seconds and was killed; --stall-limit SECONDS waits longer"},
+      {"exception_in_forward.so", "throws an int in quantize()", kRun, "a plugin threw something that is no std::exception"},
+      {"changes_generator.so", "seeds torch's generator", kRun,
+       "the quantizer changed the seed of torch's generator: found 1, expected the engine's; a plugin leaves global state alone"},
+      {"changes_threads.so", "sets the number of threads", kRun,
+       "the quantizer changed the number of threads: found 257, expected {threads}; a plugin leaves global state alone"},
+      {"changes_grad_mode.so", "switches gradients off", kRun,
+       "the quantizer changed the grad mode: found off, expected on; a plugin leaves global state alone"},
+      {"wrong_shape.so", "returns one id too few", kRun,
+       "the quantizer returned ids of type Long and shape [16, 15], expected Long and [16, 16]"},
+      {"wrong_dtype.so", "returns 32-bit ids", kRun,
+       "the quantizer returned ids of type Int and shape [16, 16], expected Long and [16, 16]"},
+      {"ids_out_of_range.so", "returns an id beyond its vocabulary", kRun, "the quantizer gave the id 16, expected one from 0 to 15"},
+      {"nan.so", "returns NaN", kRun,
+       "10 steps without a finite gradient by step 10; expected at most 1 in 100. A lower lr or a stronger clip usually helps"},
   };
   return table;
 }
@@ -144,6 +163,7 @@ std::vector<BrokenPlugin> make_broken_plugins(const fs::path& folder) {
     replace(entry.sentence, "{short}", std::to_string(broken.size() - 1));
     replace(entry.sentence, "{size}", std::to_string(broken.size()));
     replace(entry.sentence, "{machine}", kMachine);
+    replace(entry.sentence, "{threads}", std::to_string(std::thread::hardware_concurrency()));  // all cores: one host at a time
     replace(entry.sentence, "{check}", "the check of encoder 'conv', prior 'gpt', quantizer '" + name + "', sampling 'scan_line'");
   }
   write(folder / "sound.so", broken);

@@ -120,6 +120,15 @@ TEST_F(Scheduling, ExitZeroWithoutStageJsonIsAFailure) {
   EXPECT_EQ(run(plan).results.at(find(plan, "tokenizer").key).reason, "its host exited with code 0, but did not publish");
 }
 
+TEST_F(Scheduling, AHostThatReportsNothingIsKilled) {
+  const auto plan = planner_.plan(kThreeArms, {"tokenizer.encoder.behaviour=endless"});
+  const auto summary = run_stages(plan, {FAKE_HOST, planner_.results(), 1, 1, std::chrono::seconds(1)}, recording_);
+  EXPECT_EQ(summary.code, ExitCode::run_failed);
+  EXPECT_EQ(summary.results.at(find(plan, "tokenizer").key).reason,
+            "its host reported nothing for 1 seconds and was killed; --stall-limit SECONDS waits longer");
+  EXPECT_EQ(summary.results.at(find(plan, "data").key).outcome, StageOutcome::done);
+}
+
 TEST_F(Scheduling, ABadPluginIsNamedInTheExitCode) {
   EXPECT_EQ(run(planner_.plan(kThreeArms, {"tokenizer.encoder.behaviour=bad_plugin"})).code, ExitCode::bad_plugin);
 }
