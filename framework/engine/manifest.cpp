@@ -4,6 +4,7 @@
 
 #include "data/data_set.hpp"
 #include "engine/options.hpp"
+#include "engine/precision.hpp"
 #include "engine/stages.hpp"
 #include "metrics/metric.hpp"
 
@@ -61,7 +62,9 @@ Json engine_manifest() {
                                    {"timing", metric.timing},
                                    {"definition", metric.definition}});
   manifest["numerics"] = {{"devices", {"cpu"}}, {"precisions", {"fp32"}}};
-  if (torch::cuda::is_available()) manifest["numerics"]["devices"].push_back("cuda");
+  bool cuda = torch::cuda::is_available();
+  if (cuda) manifest["numerics"]["devices"].push_back("cuda");
+  if (computes_bf16_well(at::kCPU) || (cuda && computes_bf16_well(at::kCUDA))) manifest["numerics"]["precisions"].push_back("bf16");
   return manifest;
 }
 

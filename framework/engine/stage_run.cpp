@@ -62,7 +62,8 @@ int cancel_requested() { return cancel_count.load(std::memory_order_relaxed); }
 void request_cancel() { cancel_count.fetch_add(1, std::memory_order_relaxed); }
 
 StageRun::StageRun(Json spec, StageFolder folder, Lease lease, int64_t from_step, Json environment)
-    : spec_(std::move(spec)), kind_(spec_.at("kind")), seed_(spec_.value("seed", uint64_t{0})), folder_(std::move(folder)),
+    : spec_(std::move(spec)), kind_(spec_.at("kind")), seed_(spec_.value("seed", uint64_t{0})),
+      precision_(spec_.value("numerics", Json::object()).value("precision", std::string("fp32"))), folder_(std::move(folder)),
       lease_(std::move(lease)), journal_(lease_.journal(), announced(begin_line(spec_, lease_, from_step, environment), spec_, lease_)),
       started_(std::chrono::steady_clock::now()), last_progress_(started_), first_step_(from_step) {
   std::filesystem::create_directories(lease_.out());

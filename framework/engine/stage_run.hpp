@@ -39,6 +39,8 @@ class StageRun {
   uint64_t seed() const { return seed_; }
   // Where networks compute: spec.numerics.device.
   at::Device device() const;
+  // Of networks in training: spec.numerics.precision.
+  const std::string& precision() const { return precision_; }
   const StageFolder& folder() const { return folder_; }
   const Lease& lease() const { return lease_; }
   JournalWriter& journal() { return journal_; }
@@ -73,6 +75,7 @@ class StageRun {
   Json spec_;
   std::string kind_;
   uint64_t seed_;
+  std::string precision_;
   StageFolder folder_;
   Lease lease_;
   JournalWriter journal_;

@@ -4,6 +4,7 @@
 
 #include "core/error.hpp"
 #include "data/data_set.hpp"
+#include "engine/precision.hpp"
 
 namespace tessera {
 
@@ -33,6 +34,9 @@ const std::vector<StageRevision>& stage_revisions() {
 }
 
 void compute_stage(StageRun& run, PluginFactory& plugins) {
+  if (run.precision() == "bf16" && !computes_bf16_well(run.device().type()))
+    throw Error(ExitCode::bad_config, fmt::format("numerics.precision: found bf16, expected fp32: this machine's {} has no bf16 to gain by",
+                                                  c10::DeviceTypeName(run.device().type(), true)));
   for (const auto& stage : kStages) {
     if (run.kind() != stage.kind) continue;
     stage.compute(run, plugins);

@@ -1,25 +1,14 @@
 #include "engine/tokenizer.hpp"
 
-#include "engine/global_state.hpp"
-
-#include <ATen/autocast_mode.h>
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "engine/global_state.hpp"
+#include "engine/precision.hpp"
 
 namespace tessera {
 
 namespace {
-
-// Quantizers work in float32 whatever the encoder ran in.
-class FullPrecision {
- public:
-  FullPrecision() : was_(at::autocast::is_autocast_enabled(at::kCPU)) { at::autocast::set_autocast_enabled(at::kCPU, false); }
-  ~FullPrecision() { at::autocast::set_autocast_enabled(at::kCPU, was_); }
-
- private:
-  bool was_;
-};
 
 void check_ids(const at::Tensor& ids_BN, int64_t rows, int64_t length) {
   if (ids_BN.scalar_type() != torch::kLong || ids_BN.dim() != 2 || ids_BN.size(0) != rows || ids_BN.size(1) != length)
@@ -65,7 +54,7 @@ Tokenizer::Pass Tokenizer::pass(const at::Tensor& x_BCHW, const StepContext& ste
   Pass out;
   std::vector<at::Tensor> quantized;
   for (size_t i = 0; i < latents.size(); ++i) {
-    FullPrecision guard;
+    FullPrecision guard(latents[i].device().type());
     auto z_BND = latents[i].to(torch::kFloat);
     if (z_BND.dim() != 3 || z_BND.size(0) != x_BCHW.size(0) || z_BND.size(1) != grids_[i].positions() || z_BND.size(2) != grids_[i].depth)
       throw Error(ExitCode::bad_plugin, fmt::format("the encoder returned a latent of shape {}, expected [{}, {}, {}]",
@@ -110,7 +99,7 @@ void Tokenizer::after_step(const StepContext& step) {
 
 at::Tensor Tokenizer::encode(const at::Tensor& x_BCHW) {
   torch::NoGradGuard no_grad;
-  FullPrecision guard;
+  FullPrecision guard(x_BCHW.device().type());
   eval();
   GlobalState state;
   auto latents = encoder_->encode(x_BCHW);
@@ -129,7 +118,7 @@ at::Tensor Tokenizer::encode(const at::Tensor& x_BCHW) {
 
 at::Tensor Tokenizer::decode(const at::Tensor& ids_BN) {
   torch::NoGradGuard no_grad;
-  FullPrecision guard;
+  FullPrecision guard(ids_BN.device().type());
   eval();
   check_range("the decoder was given", ids_BN, layout_);
   std::vector<at::Tensor> quantized;

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/fault.hpp"
 #include "core/stage_folder.hpp"
+#include "engine/precision.hpp"
 
 namespace tessera {
 
@@ -34,7 +35,10 @@ std::map<std::string, double> Trainer::one_step(int64_t step, const Noise& noise
   for (int64_t micro = 0; micro < options_.accumulate; ++micro) {
     StepContext context{step, options_.steps, noise.at(step, micro)};
     torch::manual_seed(context.noise.bits("torch"));
-    auto result = task_.micro_batch(rows_of(step * options_.accumulate + micro), context);
+    auto result = [&] {
+      Autocast autocast(run_.device().type(), run_.precision());
+      return task_.micro_batch(rows_of(step * options_.accumulate + micro), context);
+    }();
     if (micro == 0) first_weight = result.weight;
     // The gradient of the sum over all micro-batches divided by all they scored, whatever each scored by itself.
     if (result.total.requires_grad()) (result.total / first_weight).backward();

@@ -98,7 +98,7 @@ void Declarations::add_front_options(const Json& engine) {
   sections_["numerics"] = {
       choice("device", "Where stages are computed; auto = the last of the devices that this machine has.",
              numerics.value("devices", Json::array({"cpu"}))),
-      choice("precision", "Number format of the networks; auto = the first that the device does well.",
+      choice("precision", "Number format of networks in training; auto = bf16 on a GPU that has it, else fp32.",
              numerics.value("precisions", Json::array({"fp32"}))),
       {"deterministic", "bool", "Only algorithms that give the same bits every time.", true, "training", {}, {}, {}},
   };

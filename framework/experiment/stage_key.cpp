@@ -192,14 +192,16 @@ class TrialKeys {
 }  // namespace
 
 Json numerics_class(const Cell& cell) {
-  const auto resolved = [&](const std::string& key, bool last) {
+  // What `auto` stands for is the last choice, which is the most that this machine offers.
+  const auto resolved = [&](const std::string& key, bool most) {
     const auto& setting = cell.settings.at(key);
-    const auto& choices = setting.schema->choices;  // "auto" is the first
     if (setting.value != "auto") return setting.value.get<std::string>();
-    return last ? choices.back() : choices.at(1);
+    return most ? setting.schema->choices.back() : setting.schema->choices.at(1);
   };
-  return {{"device", resolved("numerics.device", true)},
-          {"precision", resolved("numerics.precision", false)},
+  const auto device = resolved("numerics.device", true);
+  // On a CPU small networks gain nothing from bf16: only by name.
+  return {{"device", device},
+          {"precision", resolved("numerics.precision", device != "cpu")},
           {"deterministic", cell.value("numerics.deterministic")}};
 }
 
