@@ -1,5 +1,6 @@
 #include "cli/closing.hpp"
 
+#include <errno.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,47 +35,77 @@ std::string file_stem(std::string text) {
   return text;
 }
 
-// A picture that cannot be drawn is told; the numbers are there all the same.
-void print_pictures(SQLite::Database& database, const Plan& plan, const fs::path& results) {
+}  // namespace
+
+std::vector<Picture> draw_pictures(const Plan& plan, const CommonOptions& common) {
+  auto database = open_ledger(common);
+  const auto& results = common.results;
+  std::vector<Picture> pictures;
   for (const auto& request : requests_of(plan)) {
     const auto file = results / "pictures" / file_stem(fmt::format("{}-{}.png", plan.experiment, request));
     try {
       const auto grid = draw_grid(database, results, {plan.experiment, {request}, std::nullopt, 12});
       fs::create_directories(file.parent_path());
       write_file_atomically(file, encode_png(grid.image));
-      fmt::print("Picture     {} ({} rows)\n", file.string(), grid.rows.size());
-      for (const auto& note : grid.notes) fmt::print("            {}\n", note);
+      pictures.push_back({request, file, grid.rows, grid.notes, ""});
     } catch (const Error& error) {
-      fmt::print("Picture     none of {}: {}\n", request, error.what());
+      pictures.push_back({request, {}, {}, {}, error.what()});
     }
   }
+  return pictures;
 }
 
-// In quotes where a shell would split or expand it.
+namespace {
+
+// As it was called, so that a printed command can be pasted.
+std::string program() {
+  const std::string called = program_invocation_name;
+  return called.find('/') == std::string::npos ? "tessera" : called;
+}
+
+// In quotes where a shell would split or expand it; in double ones where it holds single ones (SQL).
 std::string shell_word(const std::string& word) {
   const bool plain = std::all_of(word.begin(), word.end(), [](unsigned char c) {
     return std::isalnum(c) || std::string("_-./=:,").find(static_cast<char>(c)) != std::string::npos;
   });
-  return plain ? word : "'" + word + "'";
+  if (plain) return word;
+  if (word.find('\'') != std::string::npos && word.find_first_of("\"$`\\!") == std::string::npos) return "\"" + word + "\"";
+  std::string text = "'";
+  for (char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
 }
 
 }  // namespace
+
+std::string command_text(const std::vector<std::string>& words) {
+  std::string text = shell_word(program());
+  for (const auto& word : words) text += " " + shell_word(word);
+  return text;
+}
 
 void print_closing(const Plan& plan, const RunSummary& summary, const CommonOptions& common) {
   auto database = open_ledger(common);
   const auto file = ledger_file(common.results);
   const auto comparison = with_ledger_errors(file, [&] { return compare(database, {plan.experiment, {}}); });
   fmt::print("\n{}\n", comparison_text(comparison, terminal_width()));
-  with_ledger_errors(file, [&] { print_pictures(database, plan, common.results); });
+  for (const auto& picture : with_ledger_errors(file, [&] { return draw_pictures(plan, common); })) {
+    if (!picture.error.empty())
+      fmt::print("Picture     none of {}: {}\n", picture.request, picture.error);
+    else
+      fmt::print("Picture     {} ({} rows)\n", picture.file.string(), picture.rows.size());
+    for (const auto& note : picture.notes) fmt::print("            {}\n", note);
+  }
   fmt::print("Ledger      {}\n", file.string());
   fmt::print("Cost        {} and {:.0f} CPU-seconds of hosts in this run\n", clock_text(summary.seconds), summary.cpu_seconds);
-  const auto at = common.results == "results" ? "" : " --results " + shell_word(common.results.string());
   const auto& trial = plan.trials.back();
   const auto name = fmt::format("{}/{}/{}", plan.experiment, plan.cells[trial.cell].label, trial.seed);
-  fmt::print(
-      "\nTry next:\n  tessera show {}{}\n  tessera sample {}{} sampling.logits.temperature=0.9\n  tessera query{} \"SELECT cell, slot, "
-      "metric, value FROM v_score WHERE goal <> 'none'\"\n",
-      shell_word(name), at, shell_word(name), at, at);
+  fmt::print("\nTry next:\n");
+  for (std::vector<std::string> words : {std::vector<std::string>{"show", name},
+                                         {"sample", name, "sampling.logits.temperature=0.9"},
+                                         {"query", "SELECT cell, slot, metric, value FROM v_score WHERE goal <> 'none'"}}) {
+    if (common.results != "results") words.insert(words.end(), {"--results", common.results.string()});
+    fmt::print("  {}\n", command_text(words));
+  }
 }
 
 }  // namespace tessera

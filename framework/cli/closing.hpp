@@ -21,6 +21,19 @@ struct RunRequest {
 // Plans, runs, records, prints. Returns the exit code; throws Error where nothing could be started.
 int run_experiment(const Experiment& experiment, const RunRequest& request);
 
+struct Picture {
+  std::string request;
+  std::filesystem::path file;            // empty where there is none
+  std::vector<std::string> rows, notes;  // labels; what is not shown, and why
+  std::string error;                     // why there is none
+};
+
+// <results>/pictures/<experiment>-<request>.png of every request.
+std::vector<Picture> draw_pictures(const Plan& plan, const CommonOptions& common);
+
+// "build/release/bin/tessera show quickstart/halton/0": this program as it was called, words quoted for a shell.
+std::string command_text(const std::vector<std::string>& words);
+
 // The comparison table, the pictures, the cost, the ledger's place and three commands to try next.
 void print_closing(const Plan& plan, const RunSummary& summary, const CommonOptions& common);
 

@@ -55,7 +55,7 @@ const char* outcome_text(StageOutcome outcome) {
   return "";
 }
 
-Json run_json(const Plan& plan, const RunSummary& summary) {
+Json run_json(const Plan& plan, const RunSummary& summary, const std::vector<Picture>& pictures) {
   Json stages = Json::array();
   for (const auto& stage : plan.stages) {
     Json one = {{"kind", stage.kind}, {"key", stage.key}, {"title", stage.title()}, {"outcome", "reused"}, {"cells", Json::array()}};
@@ -68,11 +68,14 @@ Json run_json(const Plan& plan, const RunSummary& summary) {
     }
     stages.push_back(std::move(one));
   }
-  return {{"experiment", plan.experiment},
-          {"exit", static_cast<int>(summary.code)},
-          {"seconds", summary.seconds},
-          {"cpu_seconds", summary.cpu_seconds},
-          {"stages", std::move(stages)}};
+  Json drawn = Json::array();
+  for (const auto& picture : pictures) {
+    drawn.push_back({{"request", picture.request}, {"file", picture.file.string()}, {"rows", picture.rows}, {"notes", picture.notes}});
+    if (!picture.error.empty()) drawn.back()["error"] = picture.error;
+  }
+  return {{"experiment", plan.experiment}, {"exit", static_cast<int>(summary.code)},
+          {"seconds", summary.seconds},    {"cpu_seconds", summary.cpu_seconds},
+          {"stages", std::move(stages)},   {"pictures", std::move(drawn)}};
 }
 
 // Interrupted or failed: what is left, and how to go on.
@@ -109,11 +112,12 @@ int run_experiment(const Experiment& experiment, const RunRequest& request) {
   record(common.results);
 
   if (common.json)
-    fmt::print("{}\n", run_json(plan, summary).dump(2, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}\n", run_json(plan, summary, summary.code == ExitCode::ok ? draw_pictures(plan, common) : std::vector<Picture>())
+                           .dump(2, ' ', false, Json::error_handler_t::replace));
   else if (summary.code == ExitCode::ok)
     print_closing(plan, summary, common);
   else
-    print_unfinished(plan, summary, fmt::format("tessera {}", fmt::join(request.argv, " ")));
+    print_unfinished(plan, summary, command_text(request.argv));
   return static_cast<int>(summary.code);
 }
 

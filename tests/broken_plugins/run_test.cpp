@@ -58,8 +58,14 @@ class Runs : public ::testing::Test {
     fs::create_directories(folder_ / "files");
     std::ofstream(folder_ / "files/e.toml") << experiment;
     ChildOptions options;
-    options.argv = {std::string(TESSERA_BINARY_DIR) + "/bin/tessera", "run", folder_ / "files/e.toml", "--results", folder_ / results,
-                    "--stall-limit", "8", "--json"};
+    options.argv = {std::string(TESSERA_BINARY_DIR) + "/bin/tessera",
+                    "run",
+                    folder_ / "files/e.toml",
+                    "--results",
+                    folder_ / results,
+                    "--stall-limit",
+                    "8",
+                    "--json"};
     options.environment = {{"TESSERA_PLUGIN_PATH", plugin_path}, {"TESSERA_CACHE", folder_ / "cache"}, {"OMP_NUM_THREADS", "1"}};
     Child child(options);
     std::string out;

@@ -165,7 +165,7 @@ TEST_F(Cli, AFailedRunSaysWhyAndHowToGoOn) {
   EXPECT_EQ(run.status.code, 1);
   EXPECT_NE(run.out.find("tokenizer: FAILED: the loss is NaN at step 1\n  log: results/stages/tokenizer-"), std::string::npos) << run.out;
   EXPECT_NE(run.out.find("e: 1 of 15 stages done, 1 failed, 13 skipped, 0 left. Run again to go on:\n"
-                         "  tessera run e.toml tokenizer.encoder.behaviour=fail\n"),
+                         "  bin/tessera run e.toml tokenizer.encoder.behaviour=fail\n"),
             std::string::npos)
       << run.out;
 }

@@ -61,9 +61,15 @@ TEST(Precision, CodesAreChosenInFp32) {
 
 TEST(Precision, IsPutBack) {
   const bool before = at::autocast::is_autocast_enabled(at::kCPU);
-  { Autocast autocast(at::kCPU, "bf16"); EXPECT_TRUE(at::autocast::is_autocast_enabled(at::kCPU)); }
+  {
+    Autocast autocast(at::kCPU, "bf16");
+    EXPECT_TRUE(at::autocast::is_autocast_enabled(at::kCPU));
+  }
   EXPECT_EQ(at::autocast::is_autocast_enabled(at::kCPU), before);
-  { Autocast autocast(at::kCPU, "fp32"); EXPECT_EQ(at::autocast::is_autocast_enabled(at::kCPU), before); }
+  {
+    Autocast autocast(at::kCPU, "fp32");
+    EXPECT_EQ(at::autocast::is_autocast_enabled(at::kCPU), before);
+  }
 }
 
 }  // namespace

@@ -42,7 +42,7 @@ def main():
         assert value[cell, "evaluation.prior", "bits_per_token"] > 1, "a likelihood this good is a leak"
     # Samples must look more like data than data with its positions shuffled.
     shuffled = value["causal", "evaluation.calibration", "shuffled.coarse_bigram_tv"]
-    for cell in ("causal", "halton"):
+    for cell in ("causal", "masked", "halton"):
         found = value[cell, "evaluation.samples.free", "coarse_bigram_tv"]
         hold(f"{cell}: coarse bigram distance", found, found < shuffled, f"below shuffled data's {shuffled:.4f}")
     cpu = ran["cpu_seconds"]
