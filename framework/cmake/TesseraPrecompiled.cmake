@@ -1,7 +1,12 @@
-# One precompiled header for every unit that sees torch.
+# One precompiled header for every unit that sees torch. Under sanitizers these units are many and slow to build: addresses only, as
+# fast as the compiler can.
+if(TESSERA_ASAN)
+  set(TESSERA_TORCH_OPTIONS -O0 -g0 -fno-sanitize=undefined)
+endif()
 add_library(tessera_pch OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/framework/cmake/pch.cpp)
 target_link_libraries(tessera_pch PRIVATE tessera_torch tessera_settings)
 target_precompile_headers(tessera_pch PRIVATE <torch/torch.h>)
+target_compile_options(tessera_pch PRIVATE ${TESSERA_TORCH_OPTIONS})
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>" $<$<COMPILE_LANGUAGE:CXX>:-fpch-instantiate-templates>)
 endif()
@@ -10,4 +15,5 @@ endif()
 function(tessera_use_torch target)
   target_link_libraries(${target} PUBLIC tessera_torch PRIVATE $<BUILD_INTERFACE:tessera_settings>)
   target_precompile_headers(${target} REUSE_FROM tessera_pch)
+  target_compile_options(${target} PRIVATE ${TESSERA_TORCH_OPTIONS})
 endfunction()

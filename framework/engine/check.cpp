@@ -59,6 +59,10 @@ Json check_settings(const Json& settings, PluginFactory& plugins) {
       errors.back()["other"] = "prior.plugin";  // the front adds where that one stands
     }
 
+    if (double scale = bind_options<LogitsOptions>(plugins.section("sampling.logits")).guidance; scale != 1 && classes == 0)
+      fail("sampling.logits.guidance",
+           fmt::format("found {}, expected 1: without classes both halves of guidance are the same (data.classes)", scale));
+
     // What is asked of it.
     auto sampling = bind_options<SamplingOptions>(plugins.section("sampling"));
     for (const auto& request : sampling.requests) try {

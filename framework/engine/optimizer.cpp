@@ -22,13 +22,20 @@ Optimizer::Optimizer(torch::nn::Module& module, const TrainOptions& options) : o
     group.parameters.push_back(item.value());
     group.m.push_back(torch::zeros_like(item.value()).detach());
     group.v.push_back(torch::zeros_like(item.value()).detach());
-    group.steps.push_back(torch::zeros({}, torch::kFloat));
+    // Where the parameter is: the fused kernel of a GPU reads it there.
+    group.steps.push_back(torch::zeros({}, item.value().options().dtype(torch::kFloat).requires_grad(false)));
   }
   if (options.ema > 0)
     for (const auto& group : groups_) {
       average_.emplace_back();
       for (const auto& parameter : group.parameters) average_.back().push_back(parameter.detach().clone());
     }
+}
+
+void Optimizer::restart_average() {
+  torch::NoGradGuard no_grad;
+  for (size_t g = 0; g < average_.size(); ++g)
+    for (size_t i = 0; i < average_[g].size(); ++i) average_[g][i].copy_(groups_[g].parameters[i]);
 }
 
 void Optimizer::scale_gradients(double factor) {
@@ -42,7 +49,7 @@ void Optimizer::zero_gradients() {
     for (auto& parameter : group.parameters) parameter.mutable_grad() = at::Tensor();
 }
 
-double Optimizer::step(int64_t step) {
+double Optimizer::step(int64_t step, bool loss_is_finite) {
   torch::NoGradGuard no_grad;
   std::vector<at::Tensor> all;
   for (auto& group : groups_)
@@ -50,13 +57,15 @@ double Optimizer::step(int64_t step) {
       if (parameter.grad().defined()) all.push_back(parameter.grad());
   double norm = 0;
   if (!all.empty()) norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(all, 2)), 2).item<double>();
-  if (!std::isfinite(norm)) {
+  if (!std::isfinite(norm) || !loss_is_finite) {
     zero_gradients();
     return norm;
   }
   if (options_.clip > 0 && norm > options_.clip) at::_foreach_mul_(all, options_.clip / norm);
 
   double lr = learning_rate(options_, step);
+  // A short memory at first: otherwise a short run keeps a good part of its random start.
+  double done = static_cast<double>(step), decay = std::min(options_.ema, (1 + done) / (10 + done));
   for (size_t g = 0; g < groups_.size(); ++g) {
     auto& group = groups_[g];
     std::vector<at::Tensor> parameters, gradients, m, v, steps;
@@ -72,7 +81,7 @@ double Optimizer::step(int64_t step) {
     at::_foreach_add_(steps, 1);
     at::_fused_adamw_(parameters, gradients, m, v, {}, steps, lr, options_.beta1, options_.beta2, group.weight_decay, 1e-8,
                       /*amsgrad=*/false, /*maximize=*/false);
-    if (!average_.empty()) at::_foreach_lerp_(average_[g], group.parameters, 1.0 - options_.ema);
+    if (!average_.empty()) at::_foreach_lerp_(average_[g], group.parameters, 1.0 - decay);
   }
   zero_gradients();
   return norm;

@@ -15,10 +15,12 @@ class Optimizer {
 
   // Multiplies every gradient.
   void scale_gradients(double factor);
-  // Norm of the gradient before clipping; not finite = nothing was changed. Clears the gradients.
-  double step(int64_t step);
+  // Norm of the gradient before clipping. Where it or the loss is not finite nothing is changed. Clears the gradients.
+  double step(int64_t step, bool loss_is_finite = true);
   void zero_gradients();
 
+  // The moving average becomes the weights as they are: once they have been initialised from data.
+  void restart_average();
   // Swaps the moving average in (and out again); nothing where it is off.
   void swap_average();
   bool averages() const { return !average_.empty(); }

@@ -49,12 +49,13 @@ struct TrainOptions {
     v("lr", lr, "Highest learning rate.", Effect::training, at_least(0));
     v("warmup", warmup, "Steps of linear warm-up.", Effect::training, at_least(0));
     v("schedule", schedule, "Learning rate after the warm-up.", Effect::training, one_of({"cosine", "constant", "linear"}));
-    v("final_lr", final_lr, "Learning rate at the last step, as a fraction of lr.", Effect::training, range(0, 1));
-    v("beta1", beta1, "AdamW beta 1.", Effect::training, range(0, 1));
-    v("beta2", beta2, "AdamW beta 2.", Effect::training, range(0, 1));
+    v("final_lr", final_lr, "Learning rate that the schedule falls towards, as a fraction of lr.", Effect::training, range(0, 1));
+    v("beta1", beta1, "AdamW beta 1.", Effect::training, range(0, 0.999999));
+    v("beta2", beta2, "AdamW beta 2.", Effect::training, range(0, 0.999999));
     v("weight_decay", weight_decay, "AdamW weight decay, on parameters of two or more axes.", Effect::training, at_least(0));
     v("clip", clip, "Largest norm of the gradient; 0 = no clipping.", Effect::training, at_least(0));
-    v("ema", ema, "Decay of the weights' moving average, which is then what is kept; 0 = off.", Effect::training, range(0, 0.99999));
+    v("ema", ema, "Decay of the weights' moving average, which is then what is kept; at step t at most (1 + t) / (10 + t). 0 = off.",
+      Effect::training, range(0, 0.99999));
     v("label_dropout", label_dropout, "Chance that a row trains with the null label; priors with classes only.", Effect::training,
       range(0, 1));
     v("validate_every", validate_every, "Steps between validations; 0 = at the end only.", Effect::training, at_least(0));

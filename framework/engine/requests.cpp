@@ -34,7 +34,7 @@ at::Tensor known_mask_N(const std::string& request, const TokenLayout& layout, u
     if (used != request.size() - 7 || !(fraction >= 0 && fraction <= 1))
       throw std::invalid_argument(fmt::format("found '{}', expected random:F with F from 0 to 1", request));
     auto order = Noise(seed, "request").permutation(length, "known");
-    known_N.index_fill_(0, order.slice(0, 0, static_cast<int64_t>(fraction * static_cast<double>(length))), true);
+    known_N.index_fill_(0, order.slice(0, 0, static_cast<int64_t>(fraction * static_cast<double>(length) + 1e-9)), true);
     return known_N;
   }
   if (request.rfind("cells:", 0) == 0) {

@@ -7,6 +7,7 @@
 #include "data/data_set.hpp"
 #include "engine/likelihood.hpp"
 #include "engine/options.hpp"
+#include "engine/requests.hpp"
 #include "engine/stages.hpp"
 #include "engine/token_file.hpp"
 
@@ -60,9 +61,8 @@ void evaluate_prior(StageRun& run, PluginFactory& plugins, const EvaluateOptions
   evidence.nats_M = nats(evidence.validation_ids_MN, tokens.validation_labels_M);
   // As many training images as validation has, evenly spread: the gap between the two is memorisation.
   int64_t rows = std::min(evidence.train_ids_MN.size(0), evidence.validation_ids_MN.size(0));
-  auto subset = torch::arange(rows, torch::kLong) * evidence.train_ids_MN.size(0) / rows;
-  evidence.train_nats_M =
-      nats(evidence.train_ids_MN.index_select(0, subset.to(torch::kLong)), tokens.train_labels_M.index_select(0, subset.to(torch::kLong)));
+  auto subset = (torch::arange(rows, torch::kLong) * evidence.train_ids_MN.size(0)).div(rows, "floor");
+  evidence.train_nats_M = nats(evidence.train_ids_MN.index_select(0, subset), tokens.train_labels_M.index_select(0, subset));
   if (any_order && options.scan_line_rows > 0) {
     int64_t n = std::min(options.scan_line_rows, evidence.validation_ids_MN.size(0));
     evidence.scan_line_nats_M = scan_line_nats(*prior, tokens.layout, evidence.validation_ids_MN.slice(0, 0, n),
@@ -106,8 +106,9 @@ void evaluate_samples(StageRun& run, PluginFactory& plugins) {
   SamplesEvidence evidence;
   evidence.images_MCHW = file.at("images");
   evidence.ids_MN = file.at("ids");
+  bool completions = known_mask_N(run.spec().at("request"), reference.tokens.layout, 0).any().item<bool>();
   AtWork at_work;
-  run.scores("samples", measure_samples(evidence, reference.evidence));
+  run.scores("samples", measure_samples(evidence, reference.evidence, completions));
 }
 
 void evaluate_calibration(StageRun& run, PluginFactory& plugins, const EvaluateOptions& options) {

@@ -17,9 +17,9 @@ struct StageKind {
 };
 
 // The one list of stage kinds. Evaluations have no revision of their own: each metric has one.
-constexpr StageKind kStages[] = {{"data", kDataRevision, compute_data}, {"tokenizer", 1, compute_tokenizer},
-                                 {"tokens", 1, compute_tokens},         {"prior", 1, compute_prior},
-                                 {"samples", 1, compute_samples},       {"evaluation", 0, compute_evaluation}};
+constexpr StageKind kStages[] = {{"data", kDataRevision, compute_data}, {"tokenizer", 2, compute_tokenizer},
+                                 {"tokens", 1, compute_tokens},         {"prior", 2, compute_prior},
+                                 {"samples", 2, compute_samples},       {"evaluation", 0, compute_evaluation}};
 
 }  // namespace
 

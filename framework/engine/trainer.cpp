@@ -44,12 +44,13 @@ std::map<std::string, double> Trainer::one_step(int64_t step, const Noise& noise
     if (result.total.requires_grad()) (result.total / first_weight).backward();
     total += result.total.item<double>();
     weight += result.weight;
-    for (auto& [name, value] : result.parts) values[name] += value.item<double>() / static_cast<double>(options_.accumulate);
+    for (auto& [name, value] : result.parts) values[name] += value.item<double>() * result.weight;
   }
+  for (auto& [name, value] : values) value /= weight;
   if (options_.accumulate > 1) optimizer_.scale_gradients(first_weight / weight);
   values["loss"] = total / weight;
   values["lr"] = learning_rate(options_, step);
-  values["grad_norm"] = optimizer_.step(step);
+  values["grad_norm"] = optimizer_.step(step, std::isfinite(total));
   if (!std::isfinite(values["grad_norm"]) || !std::isfinite(values["loss"])) {
     run_.event("warning",
                fmt::format("step {}: loss {} and gradient norm {}; the step was left out", step + 1, values["loss"], values["grad_norm"]));
@@ -64,7 +65,7 @@ std::map<std::string, double> Trainer::one_step(int64_t step, const Noise& noise
   return values;
 }
 
-void Trainer::keep_best() {
+void Trainer::keep_weights() {
   best_state_.clear();
   for (auto& [name, tensor] : module_state(task_.module())) best_state_[name] = tensor.detach().clone();
 }
@@ -76,13 +77,13 @@ void Trainer::validate(int64_t steps_done, std::map<std::string, double>& values
   auto found = task_.validate();
   double loss = found.at("validation_loss");
   values.insert(found.begin(), found.end());
-  if (loss < best_ || options_.keep == "last") {
-    best_ = loss;
-    best_step_ = steps_done;
-    since_best_ = 0;
-    keep_best();
-  } else {
-    ++since_best_;
+  bool better = loss < best_;
+  since_best_ = better ? 0 : since_best_ + 1;
+  if (better) best_ = loss;
+  // The first is kept whatever it is: a loss that is never finite leaves weights, too.
+  if (better || options_.keep == "last" || best_state_.empty()) {
+    kept_step_ = steps_done;
+    keep_weights();
   }
   optimizer_.swap_average();
 }
@@ -98,7 +99,7 @@ void Trainer::save_checkpoint(int64_t steps_done) {
   save_state(file, tensors,
              {{"step", std::to_string(steps_done)},
               {"best", fmt::format("{}", best_)},
-              {"best_step", std::to_string(best_step_)},
+              {"kept_step", std::to_string(kept_step_)},
               {"since_best", std::to_string(since_best_)},
               {"bad_steps", std::to_string(bad_steps_)},
               {"cursor", std::to_string(steps_done * options_.accumulate * options_.batch)},
@@ -116,7 +117,7 @@ void Trainer::load_checkpoint(const std::filesystem::path& path) {
   optimizer_.load(file);
   step_ = std::stoll(metadata_of(file, "step"));
   best_ = std::stod(metadata_of(file, "best"));
-  best_step_ = std::stoll(metadata_of(file, "best_step"));
+  kept_step_ = std::stoll(metadata_of(file, "kept_step"));
   since_best_ = std::stoll(metadata_of(file, "since_best"));
   bad_steps_ = std::stoll(metadata_of(file, "bad_steps"));
   for (auto& [name, tensor] : file.tensors)
@@ -139,6 +140,7 @@ void Trainer::train(const std::string& stage) {
   } else {
     torch::manual_seed(noise.bits("start"));
     task_.start(noise);
+    optimizer_.restart_average();
   }
   bool stopped_early = options_.patience > 0 && since_best_ >= options_.patience;
   while (step_ < options_.steps && !stopped_early) {
@@ -152,8 +154,8 @@ void Trainer::train(const std::string& stage) {
     if (cancel_requested() || (step_ % options_.checkpoint_every == 0 && !last)) save_checkpoint(step_);
     run_.check_cancelled();
   }
-  if (stopped_early) run_.event("info", fmt::format("stopped at step {}: no better validation since step {}", step_, best_step_));
-  run_.event("info", fmt::format("kept the weights of step {}", best_step_));
+  if (stopped_early) run_.event("info", fmt::format("stopped at step {}: no better validation in the last {}", step_, since_best_));
+  run_.event("info", fmt::format("kept the weights of step {}", kept_step_));
   load_state(task_.module(), {best_state_, {}, "best weights"});
 }
 

@@ -49,7 +49,7 @@ class Trainer {
   void validate(int64_t steps_done, std::map<std::string, double>& values);
   void save_checkpoint(int64_t steps_done);
   void load_checkpoint(const std::filesystem::path& file);
-  void keep_best();
+  void keep_weights();
 
   TrainTask& task_;
   TrainOptions options_;
@@ -59,7 +59,7 @@ class Trainer {
   int64_t step_ = 0;
   int64_t bad_steps_ = 0;
   double best_ = std::numeric_limits<double>::infinity();
-  int64_t best_step_ = 0, since_best_ = 0;
+  int64_t kept_step_ = 0, since_best_ = 0;
   std::map<std::string, at::Tensor> best_state_;
   std::filesystem::path last_checkpoint_;  // of this run
   mutable int64_t epoch_ = -1;

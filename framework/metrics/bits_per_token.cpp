@@ -12,11 +12,12 @@ PriorMetric bits_per_token_metric() {
   return {
       {{"bits_per_token", 1, "prior", "step", "min", "bits", false,
         "Negative log-likelihood of the validation tokens, a token: exact for a ranked prior, the order-agnostic upper bound on a fixed "
-        "grid of mask counts for an any-order prior; mean over sequences. Tokenizer distortion is not in it."},
+        "grid of mask counts for an any-order prior; mean over sequences. Tokenizer distortion is not in it. Validation chose the weights, "
+        "too (prior.train.keep)."},
        {"bits_per_token_sample", 1, "prior", "sample", "min", "bits", false, "bits_per_token of one validation sequence."},
        {"bits_per_token_error", 1, "prior", "step", "none", "bits", false, "Standard error of bits_per_token over validation sequences."},
        {"bits_per_token_train", 1, "prior", "step", "none", "bits", false,
-        "bits_per_token of the first train sequences, as many as validation has at most; below it: memorised."},
+        "bits_per_token of train sequences, evenly spread and as many as validation has at most; below it: memorised."},
        {"bits_per_token_scan_line", 1, "prior", "step", "min", "bits", false,
         "An any-order prior read as scan line: the exact likelihood of that order, mean over the first validation sequences."}},
       [](const PriorEvidence& e, std::vector<Score>& scores) {

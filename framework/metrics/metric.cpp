@@ -119,8 +119,11 @@ std::vector<Score> measure_cost(const SamplesEvidence& evidence) {
   return scores;
 }
 
-std::vector<Score> measure_samples(const SamplesEvidence& evidence, const ReferenceEvidence& reference) {
-  return measure_study(samples_metrics(), study_of(reference), evidence);
+std::vector<Score> measure_samples(const SamplesEvidence& evidence, const ReferenceEvidence& reference, bool completions) {
+  std::vector<SamplesMetric> metrics;
+  for (const auto& metric : samples_metrics())
+    if (!completions || !metric.calibrated) metrics.push_back(metric);
+  return measure_study(metrics, study_of(reference), evidence);
 }
 
 CalibrationRows calibration_rows(const ReferenceEvidence& reference, int64_t count) {

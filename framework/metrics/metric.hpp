@@ -75,7 +75,9 @@ const MetricDeclaration& metric_declaration(const std::string& subject, const st
 // thread count and grad mode are left as they are.
 std::vector<Score> measure_tokenizer(const TokenizerEvidence& evidence);
 std::vector<Score> measure_prior(const PriorEvidence& evidence);
-std::vector<Score> measure_samples(const SamplesEvidence& evidence, const ReferenceEvidence& reference);
+// `completions`: parts of validation images are in the samples, so that what compares with validation (the calibrated metrics) would
+// reward copying; those are left out.
+std::vector<Score> measure_samples(const SamplesEvidence& evidence, const ReferenceEvidence& reference, bool completions = false);
 // Of measure_samples, what only the stage that draws knows: cost and seconds.
 std::vector<Score> measure_cost(const SamplesEvidence& evidence);
 // What the distribution metrics say of real data, as if it were samples:

@@ -1,12 +1,12 @@
 // How near samples are to what was trained on, against how near they are to what was not: memorisation shows as samples that are nearer
-// to train. A larger set is nearer by its size alone, so the comparison takes as many train images as there are validation images.
+// to train than validation images are. Both distances are to all of train, so its size favours neither.
 #pragma once
 #include "metrics/declare.hpp"
 
 namespace tessera {
 
-// Part of the rows whose nearest of train is nearer than that of validation; half a row where they are equal.
-double closer_to_train(const at::Tensor& train_distance_M, const at::Tensor& validation_distance_M);
+// Chance that a sample's distance to train is less than a validation image's, ties half, over all pairs.
+double closer_to_train(const at::Tensor& samples_M, const at::Tensor& validation_L);
 SamplesMetric nearest_train_metric();
 SamplesMetric nearest_validation_metric();
 

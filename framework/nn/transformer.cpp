@@ -50,7 +50,7 @@ at::Tensor SelfAttention::forward(const at::Tensor& x_BTD, const AttentionCall& 
   auto query = parts[0], key = parts[1], value = parts[2];
   if (call.cosine_TD.defined()) {
     query = rotate(query, call.cosine_TD, call.sine_TD);
-    key = rotate(key, call.cosine_TD, call.sine_TD);
+    key = rotate(key, call.key_cosine_TD, call.key_sine_TD);
   }
   int64_t total = call.first + slots;
   if (call.keys_BHTD) {
@@ -228,8 +228,17 @@ at::Tensor Transformer::causal(const at::Tensor& ids_BN, const at::Tensor& label
 
   AttentionCall call{.causal = true, .first = first};
   if (cosine_TD_.defined()) {
+    // A query stands where it predicts, a key where the token lies that it holds (2411.00776): the token above is above at the end of
+    // a row, too. The condition lies nowhere.
     call.cosine_TD = cosine_TD_.index_select(0, predicted_T);
     call.sine_TD = sine_TD_.index_select(0, predicted_T);
+    auto held_T = slots_N_.narrow(0, from, std::max<int64_t>(count, 0));
+    call.key_cosine_TD = cosine_TD_.index_select(0, held_T);
+    call.key_sine_TD = sine_TD_.index_select(0, held_T);
+    if (first == 0) {
+      call.key_cosine_TD = torch::cat({torch::ones_like(cosine_TD_.narrow(0, 0, 1)), call.key_cosine_TD});
+      call.key_sine_TD = torch::cat({torch::zeros_like(sine_TD_.narrow(0, 0, 1)), call.key_sine_TD});
+    }
   }
   return run(x_BTD, call, cache);
 }
@@ -243,6 +252,8 @@ at::Tensor Transformer::bidirectional(const at::Tensor& ids_BN, const at::Tensor
   if (cosine_TD_.defined()) {
     call.cosine_TD = torch::cat({torch::ones_like(cosine_TD_.narrow(0, 0, 1)), cosine_TD_});
     call.sine_TD = torch::cat({torch::zeros_like(sine_TD_.narrow(0, 0, 1)), sine_TD_});
+    call.key_cosine_TD = call.cosine_TD;
+    call.key_sine_TD = call.sine_TD;
   }
   return run(x_BTD, call, nullptr).narrow(1, 1, layout_.length());
 }

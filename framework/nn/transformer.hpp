@@ -33,7 +33,8 @@ struct KvCache {
 struct AttentionCall {
   bool causal = false;
   int64_t first = 0;
-  at::Tensor cosine_TD, sine_TD;                            // rotary tables of these slots; undefined = none
+  at::Tensor cosine_TD, sine_TD;                            // rotary tables of queries; undefined = none
+  at::Tensor key_cosine_TD, key_sine_TD;                    // of keys
   at::Tensor *keys_BHTD = nullptr, *values_BHTD = nullptr;  // cache of this layer
 };
 

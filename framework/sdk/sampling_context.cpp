@@ -28,8 +28,9 @@ at::Tensor SamplingContext::log_probs(const at::Tensor& logits_BQK, Step) const 
 
   // Temperature divides; zero means the most likely token, the lowest index on a tie.
   if (options_.temperature == 0) {
-    auto best = logits.argmax(-1, true);
-    return torch::full_like(logits, kMinusInfinity).scatter(-1, best, 0.0);
+    auto best = logits.argmax(-1, true), value = logits.gather(-1, best);
+    auto undrawable = value.isnan().logical_or(value == kMinusInfinity);
+    return torch::full_like(logits, kMinusInfinity).scatter(-1, best, torch::zeros_like(value).masked_fill(undrawable, NAN));
   }
   logits = logits / options_.temperature;
 
@@ -59,8 +60,9 @@ Draw SamplingContext::draw(const at::Tensor& logits_BQK, const at::Tensor& posit
   auto device = logits_BQK.device();
   auto log_probs_BQK = log_probs(logits_BQK, step);
 
-  // Gumbel-max as a race: argmax(log p - log(-log u)) = argmin(-log u / p). As -log u >= 1 - u, most codes are out of the race
-  // before their logarithm is taken. u is keyed by (seed, sample, position, times drawn before, code).
+  // Gumbel-max as a race: argmax(log p + Gumbel) = argmin(E / p), E = -log(1 - v) exponential. Small E decide it, and v is finest
+  // near 0. As E >= v, most codes are out of the race before their logarithm is taken. v is keyed by (seed, sample, position,
+  // times drawn before, code).
   auto weights = log_probs_BQK.to(torch::kCPU, torch::kFloat).exp().contiguous();
   auto positions = positions_BQ.to(torch::kCPU).contiguous();
   auto ids = torch::zeros({rows, queried}, torch::kLong);
@@ -84,9 +86,9 @@ Draw SamplingContext::draw(const at::Tensor& logits_BQK, const at::Tensor& posit
         for (int64_t code = 0; code < codes; code += 4) {
           auto block = philox(row_key, static_cast<uint32_t>(position), static_cast<uint32_t>(times), static_cast<uint32_t>(code / 4), 0);
           for (int64_t i = 0; i < 4 && code + i < codes; ++i) {
-            float u = open_uniform(block.word[i]), rate = weight[code + i];
-            if (!(rate > 0) || 1 - u >= first * rate) continue;
-            if (float time = -std::log(u) / rate; time < first) {
+            float v = std::min((static_cast<float>(block.word[i]) + 0.5f) * 0x1p-32f, 1 - 0x1p-24f), rate = weight[code + i];
+            if (!(rate > 0) || v >= first * rate) continue;
+            if (float time = -std::log1p(-v) / rate; time < first) {
               first = time;
               winner = code + i;
             }
@@ -104,7 +106,13 @@ Draw SamplingContext::draw(const at::Tensor& logits_BQK, const at::Tensor& posit
   auto logp = pick(log_probs_BQK), raw_logp = logp;
   if (options_.temperature != 1 || options_.top_k > 0 || options_.top_p < 1)
     raw_logp = pick(logits_BQK).to(torch::kFloat) - logits_BQK.to(torch::kFloat).logsumexp(-1);
-  return {ids, logp.masked_fill(pad, 0.0), raw_logp.masked_fill(pad, 0.0)};
+  logp = logp.masked_fill(pad, 0.0);
+  auto kept = logp.to(torch::kCPU).contiguous();
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t q = 0; q < queried; ++q)
+      if (int64_t position = p[row * queried + q]; position >= 0)
+        logp_BN_.data_ptr<float>()[row * length + position] = kept.data_ptr<float>()[row * queried + q];
+  return {ids, logp, raw_logp.masked_fill(pad, 0.0)};
 }
 
 at::Tensor SamplingContext::gumbel(const at::Tensor& positions_BQ, std::string_view purpose, Step step) const {

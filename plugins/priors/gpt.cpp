@@ -55,6 +55,6 @@ class Gpt : public Prior {
 }  // namespace
 
 TESSERA_EXPORT(Prior, Gpt, "gpt",
-               {.version = "1.0", .revision = 1, .summary = "Causal transformer, exact likelihood, KV cache", .paper = ""})
+               {.version = "1.1", .revision = 2, .summary = "Causal transformer, exact likelihood, KV cache", .paper = ""})
 
 }  // namespace tessera

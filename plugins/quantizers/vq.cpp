@@ -72,7 +72,7 @@ class Vq : public Quantizer {
     if (ema_) sum_KD_.copy_(clusters.centroid_KD * clusters.count_K.unsqueeze(1));
   }
 
-  Quantized quantize(const at::Tensor& z_BND, const StepContext&) override {
+  Quantized quantize(const at::Tensor& z_BND, const StepContext& step) override {
     auto z_MD = z_BND.flatten(0, 1);
     if (cosine_) z_MD = unit(z_MD);
     auto codebook = codebook_KD();
@@ -84,7 +84,7 @@ class Vq : public Quantizer {
     auto loss = options_.beta * commitment;
     if (!ema_) loss = loss + (q_MD - z_MD.detach()).square().mean();
 
-    if (is_training()) keep(z_MD.detach(), ids_M);
+    if (is_training()) keep(z_MD.detach(), ids_M, step);
     auto ids_BN = ids_M.view({z_BND.size(0), z_BND.size(1)});
     auto parts = code_statistics(ids_BN, options_.codes);
     parts["commitment"] = commitment.detach();
@@ -124,13 +124,19 @@ class Vq : public Quantizer {
     return torch::nn::functional::normalize(x_MD, torch::nn::functional::NormalizeFuncOptions().dim(-1));
   }
 
-  // Vectors and ids of every micro-batch since the last optimizer step.
-  void keep(const at::Tensor& z_MD, const at::Tensor& ids_M) {
+  // Vectors and ids of every micro-batch of this step. What is there of another belongs to a step that was left out.
+  void keep(const at::Tensor& z_MD, const at::Tensor& ids_M, const StepContext& step) {
+    if (step.step != kept_of_step_) {
+      kept_.clear();
+      kept_ids_.clear();
+      kept_of_step_ = step.step;
+    }
     kept_.push_back(z_MD);
     kept_ids_.push_back(ids_M);
   }
 
-  // Dead codes move onto distinct random vectors and count as used at the threshold, so they get time to win vectors.
+  // Dead codes move onto distinct random vectors and count as used at the threshold: one that wins no share at the next step is
+  // moved again.
   void revive(const at::Tensor& z_MD, const StepContext& step) {
     auto threshold = options_.revival_threshold * count_K_.mean();
     auto dead = (count_K_ < threshold).nonzero().squeeze(1);
@@ -150,12 +156,13 @@ class Vq : public Quantizer {
   bool ema_, cosine_;
   at::Tensor codebook_KD_, count_K_, sum_KD_;
   std::vector<at::Tensor> kept_, kept_ids_;
+  int64_t kept_of_step_ = -1;
 };
 
 }  // namespace
 
 TESSERA_EXPORT(
     Quantizer, Vq, "vq",
-    {.version = "1.0", .revision = 1, .summary = "Vector quantization, codebook by moving averages or gradient", .paper = "1711.00937"})
+    {.version = "1.1", .revision = 2, .summary = "Vector quantization, codebook by moving averages or gradient", .paper = "1711.00937"})
 
 }  // namespace tessera

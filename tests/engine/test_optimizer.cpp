@@ -110,7 +110,9 @@ TEST(Optimizer, MovingAverageIsTheRecurrence) {
   for (int64_t step = 0; step < 5; ++step) {
     loss_of(*module, step).backward();
     optimizer.step(step);
-    expected = 0.9 * expected + 0.1 * module->first->weight.detach();
+    // The memory grows with the steps that it can have: 0.1, 2/11, 3/12 … and 0.9 in the end.
+    double decay = std::min(0.9, (1.0 + static_cast<double>(step)) / (10.0 + static_cast<double>(step)));
+    expected = decay * expected + (1 - decay) * module->first->weight.detach();
   }
   auto trained = module->first->weight.detach().clone();
   optimizer.swap_average();
@@ -118,6 +120,28 @@ TEST(Optimizer, MovingAverageIsTheRecurrence) {
   EXPECT_GT((module->first->weight - trained).abs().max().item<double>(), 1e-4);
   optimizer.swap_average();
   EXPECT_TRUE(torch::equal(module->first->weight, trained));
+}
+
+TEST(Optimizer, MovingAverageForgetsWhatWasBeforeTheStart) {
+  auto options = settings();
+  options.ema = 0.999;
+  auto module = net();
+  Optimizer optimizer(*module, options);
+  torch::NoGradGuard no_grad;
+  module->first->weight.fill_(3);  // set from data
+  optimizer.restart_average();
+  optimizer.swap_average();
+  EXPECT_TRUE(module->first->weight.eq(3).all().item<bool>());
+}
+
+TEST(Optimizer, LeavesEverythingAloneWhenTheLossIsNotFinite) {
+  auto module = net();
+  Optimizer optimizer(*module, settings());
+  auto before = module->first->weight.clone();
+  loss_of(*module, 0).backward();
+  EXPECT_TRUE(std::isfinite(optimizer.step(0, /*loss_is_finite=*/false)));
+  EXPECT_TRUE(torch::equal(before, module->first->weight));
+  EXPECT_FALSE(module->first->weight.grad().defined());
 }
 
 TEST(LearningRate, WarmsUpAndDecays) {

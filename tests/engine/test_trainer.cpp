@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <fstream>
+
 #include "engine/trainer.hpp"
 #include "temporary_results.hpp"
 
@@ -71,7 +73,8 @@ Json spec(const std::filesystem::path& results) {
 }
 
 // Runs until `stop` steps (a stage that is killed), or to the end; returns the state.
-NamedTensors train(const std::filesystem::path& results, const TrainOptions& options, int64_t stop = -1, bool noisy = true) {
+NamedTensors train(const std::filesystem::path& results, const TrainOptions& options, int64_t stop = -1, bool noisy = true,
+                   bool alike = false) {
   StageFolder folder(results, "prior", "0123456789abcdef");
   auto lease = folder.try_lease();
   EXPECT_TRUE(lease.has_value());
@@ -83,11 +86,18 @@ NamedTensors train(const std::filesystem::path& results, const TrainOptions& opt
     int64_t stop = -1;
     Result micro_batch(const at::Tensor& rows_B, const StepContext& step) override {
       if (step.step == stop) throw Killed();
-      return Regression::micro_batch(rows_B, step);
+      auto result = Regression::micro_batch(rows_B, step);
+      if (alike) {
+        result.total = result.total / result.weight;
+        result.weight = 1;
+      }
+      return result;
     }
+    bool alike = false;
   } task;
   task.stop = stop;
   task.noisy = noisy;
+  task.alike = alike;
   try {
     Trainer(task, options, run).train("prior");
     run.end("done", "", 0);
@@ -176,14 +186,33 @@ TEST(Trainer, AccumulationEqualsOneLargeBatchWhateverEachMicroBatchScores) {
     EXPECT_LT((one[i].second - two[i].second).abs().max().item<double>(), 1e-5) << one[i].first;
 }
 
-TEST(Trainer, AWrongWeightOfMicroBatchesIsSeen) {
-  // Equal batches of other content: were micro-batches weighted alike, this difference would be the tolerance's size.
+// The mutant: every micro-batch's own mean counts alike, whatever it scored.
+TEST(Trainer, MicroBatchesWeightedAlikeAreSeen) {
   TemporaryResults a, b;
-  auto large = settings(), other = settings();
+  auto large = settings(), small = settings();
   large.batch = 10;
-  other.batch = 5;
-  auto one = train(a.path(), large, -1, false), two = train(b.path(), other, -1, false);
-  EXPECT_GT((one[0].second - two[0].second).abs().max().item<double>(), 1e-3);
+  small.batch = 5;
+  small.accumulate = 2;
+  auto one = train(a.path(), large, -1, false), two = train(b.path(), small, -1, false, /*alike=*/true);
+  EXPECT_GT((one[0].second - two[0].second).abs().max().item<double>(), 1e-4);
+}
+
+TEST(Trainer, StopsWhenPatienceEndsWhateverIsKept) {
+  for (const char* keep : {"best", "last"}) {
+    TemporaryResults results;
+    auto options = settings();
+    options.lr = 0;  // nothing gets better
+    options.validate_every = 2;
+    options.patience = 3;
+    options.keep = keep;
+    train(results.path(), options);
+    StageFolder folder(results.path(), "prior", "0123456789abcdef");
+    int64_t last = 0;
+    std::ifstream journal(folder.runs().back().folder / "journal.jsonl");
+    for (std::string line; std::getline(journal, line);)
+      if (auto json = parse_json(line, "journal"); json.at("t") == "step") last = json.at("s");
+    EXPECT_EQ(last, 8) << keep << ": one validation and three more without a better one";
+  }
 }
 
 TEST(Trainer, KeepsTheBestValidation) {

@@ -122,6 +122,25 @@ TEST(Measure, AnswersEveryDeclaredSamplesMetric) {
   EXPECT_EQ(scores.at("train_references").value, 30);
 }
 
+// Copies of train images are found whatever the sizes of train and validation are.
+TEST(Measure, FindsMemorisedSamples) {
+  const auto known = reference();
+  SamplesEvidence copies{known.train_images_MCHW.slice(0, 0, 10), random_ids(10, 3), {}, 0, 0, 0};
+  EXPECT_EQ(by_id(measure_samples(copies, known), "samples").at("closer_to_train").value, 1);
+  SamplesEvidence fresh{random_images(10, 3), random_ids(10, 3), {}, 0, 0, 0};
+  EXPECT_LT(by_id(measure_samples(fresh, known), "samples").at("closer_to_train").value, 0.95);
+}
+
+// What parts of validation images are in must not be compared with them.
+TEST(Measure, LeavesValidationOutOfCompletions) {
+  SamplesEvidence samples{random_images(10, 3), random_ids(10, 3), {}, 0, 0, 0};
+  const auto scores = by_id(measure_samples(samples, reference(), true), "samples");
+  for (const char* id :
+       {"frechet_random_features", "precision_random_features", "nearest_validation_pixels", "coarse_bigram_tv", "unigram_tv"})
+    EXPECT_EQ(scores.count(id), 0u) << id;
+  EXPECT_EQ(scores.count("closer_to_train"), 1u);
+}
+
 TEST(Measure, GivesCostWithoutReference) {
   const auto scores = by_id(measure_cost({{}, {}, {120, 2400}, 3.0, 2, 12}), "samples");
   EXPECT_EQ(ids_of(scores), (std::set<std::string>{"evaluations", "token_forwards", "seconds_per_image"}));

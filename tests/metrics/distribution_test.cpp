@@ -88,6 +88,8 @@ TEST(CloserToTrain, IsAHalfWithoutPreferenceAndOneForCopies) {
   EXPECT_EQ(closer_to_train(near, far), 1);
   EXPECT_EQ(closer_to_train(far, near), 0);
   EXPECT_EQ(closer_to_train(far, far), 0.5);
+  const at::Tensor mixed = at::tensor({0.5, 2.0}, at::kDouble);
+  EXPECT_EQ(closer_to_train(mixed, at::tensor({1.0, 2.0, 3.0, 4.0}, at::kDouble)), (1 + 0.625) / 2);
 }
 
 TEST(CoarseCodes, FindSeparatedClustersAndAreDeterministic) {

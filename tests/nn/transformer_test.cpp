@@ -67,6 +67,25 @@ TEST(CausalSession, EqualsRecomputeAtEveryPosition) {
   }
 }
 
+// One token everywhere, so that keys of the first block differ by their rotation alone: a key stands where its token lies. Two tokens
+// side by side then have one product wherever they are, at a row's end, too; keys turned by the place that they predict have not.
+TEST(Transformer, RotaryKeysStandWhereTheirTokensLie) {
+  torch::NoGradGuard no_grad;
+  const TokenLayout layout({{3, 4, 11, true}});
+  auto net = network({"rotary", layout, "rotary"});
+  TransformerOptions options{32, 2, 2, 0.1, "rotary"};
+  KvCache cache(options, 1, layout.length(), torch::TensorOptions());
+  auto ids = torch::full({1, layout.length()}, 5, torch::kLong);
+  net->causal(ids, torch::full({1}, -1, torch::kLong), 0, layout.length(), &cache);
+  auto key_of = [&](int64_t row, int64_t column) { return cache.keys_BHTD[0].select(2, row * 4 + column + 1); };
+  auto product = [&](const at::Tensor& a, const at::Tensor& b) { return (a * b).sum(-1); };
+  auto middle = product(key_of(1, 0), key_of(1, 1));
+  EXPECT_TRUE(torch::allclose(product(key_of(0, 2), key_of(0, 3)), middle, 1e-4, 1e-5));
+  EXPECT_TRUE(torch::allclose(product(key_of(0, 3), key_of(1, 3)), product(key_of(0, 1), key_of(1, 1)), 1e-4, 1e-5));
+  EXPECT_FALSE(torch::allclose(product(key_of(0, 3), key_of(1, 0)), middle, 1e-4, 1e-5)) << "the next row's first is no right neighbour";
+  EXPECT_FALSE(torch::allclose(product(key_of(0, 1), key_of(1, 1)), middle, 1e-4, 1e-5)) << "above is not left";
+}
+
 TEST(CausalSession, FeedsEachTokenOnce) {
   torch::NoGradGuard no_grad;
   for (const auto& c : cases()) {

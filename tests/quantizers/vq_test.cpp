@@ -55,6 +55,23 @@ TEST(Vq, RevivedCodesCountAtTheThreshold) {
   EXPECT_GE(std::get<0>(at::_unique(plugin->quantize(z, context(9)).ids_BN)).numel(), 6);
 }
 
+// A step that is left out (its gradient was not finite) is never told by after_step: nothing of it may reach the next step.
+TEST(Vq, ForgetsABatchWhoseStepWasLeftOut) {
+  const std::map<std::string, OptionValue> values = {{"codes", int64_t{8}}, {"revival", false}, {"kmeans", false}};
+  torch::manual_seed(1);
+  auto with = vq(values);
+  torch::manual_seed(1);
+  auto without = vq(values);
+  auto z = kNoise.normal({2, 16, 4}, "z");
+  with->quantize(z * std::numeric_limits<float>::quiet_NaN(), context(0));
+  for (auto& one : {with, without}) {
+    one->quantize(z, context(1));
+    one->after_step(context(1));
+  }
+  EXPECT_TRUE(with->codebook_KD().isfinite().all().item<bool>());
+  EXPECT_TRUE(with->codebook_KD().equal(without->codebook_KD()));
+}
+
 TEST(Vq, WithoutRevivalDeadCodesStay) {
   auto plugin = vq({{"codes", int64_t{8}}, {"decay", 0.5}, {"revival", false}, {"kmeans", false}});
   auto state = plugin->named_buffers();

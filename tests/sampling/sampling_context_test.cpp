@@ -132,6 +132,33 @@ TEST(Draws, ReportBothProbabilities) {
   EXPECT_NEAR(draw.raw_logp_BQ.item<float>(), logits_K().log_softmax(-1)[id].item<float>(), 1e-5);
 }
 
+TEST(Draws, AddUpTheLogProbabilityOfTheLastDrawOfEachPosition) {
+  SamplingContext context(3, torch::arange(2, torch::kLong), TokenLayout({{1, 4, kCodes, false}}), {0.7, 5, 1.0});
+  auto logits = logits_K().expand({2, 2, kCodes});
+  auto at_ = [](std::vector<int64_t> positions) { return torch::tensor(positions, torch::kLong).view({2, 2}); };
+  auto first = context.draw(logits, at_({0, 1, 2, -1}), {0, 2});
+  EXPECT_TRUE(torch::allclose(context.total_logp_B(), first.logp_BQ.sum(1)));
+  // Position 1 of row 0 is drawn anew: what it was no longer counts.
+  auto second = context.draw(logits, at_({1, 3, 0, 3}), {1, 2});
+  auto expected = torch::stack({first.logp_BQ[0][0] + second.logp_BQ[0].sum(), first.logp_BQ[1][0] + second.logp_BQ[1].sum()});
+  EXPECT_TRUE(torch::allclose(context.total_logp_B(), expected));
+  EXPECT_LT(context.total_logp_B().max().item<float>(), 0);
+}
+
+// A code of probability 2^-22 must not lose to the resolution of the noise: 2^22 draws give one by the mean, at a rate that a
+// generator of 23 bits gets wrong by a factor when it is rarer still.
+TEST(Draws, GiveRareCodesTheirShare) {
+  constexpr int64_t kTimes = 1 << 11, kAtOnce = 1 << 11, kRare = 64;
+  // 64 codes of 2^-24 each beside one of nearly 1: 16 draws of 2^22 by the mean.
+  auto logits = torch::cat({torch::zeros({1}), torch::full({kRare}, -24 * std::log(2.0))}).expand({kAtOnce, 1, kRare + 1});
+  SamplingContext context(11, torch::arange(kAtOnce, torch::kLong), TokenLayout({{1, 1, kRare + 1, false}}), {});
+  auto positions = torch::zeros({kAtOnce, 1}, torch::kLong);
+  int64_t rare = 0;
+  for (int64_t i = 0; i < kTimes; ++i) rare += context.draw(logits, positions, {0, 1}).ids_BQ.gt(0).sum().item<int64_t>();
+  EXPECT_GE(rare, 3);  // Poisson of mean 16: below 3 or above 38 by chance once in 10^4
+  EXPECT_LE(rare, 38);
+}
+
 TEST(Draws, AtTemperatureZeroTakeTheFirstOfTheBest) {
   SamplingContext context(3, torch::arange(50), layout(), {.temperature = 0});
   auto logits = torch::tensor({0.0, 1.0, 1.0, 0.5}).expand({50, 1, 4});

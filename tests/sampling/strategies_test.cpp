@@ -119,6 +119,50 @@ TEST(IterativeMasking, CommitsTheMostConfidentFirst) {
   for (size_t step = 0; step < 4; ++step) EXPECT_EQ(row_of(session.committed[step], 0), expected[step]);
 }
 
+// The first step's choice, by the formula: raw log-probability + tau (1 - 1/T) Gumbel. Noise of another size chooses otherwise.
+TEST(IterativeMasking, AddsAnnealedNoiseToTheConfidence) {
+  constexpr int64_t kRows = 64, kSteps = 4;
+  constexpr double kTau = 2.0;
+  auto logits = torch::zeros({8, 4});
+  for (int64_t n = 0; n < 8; ++n) logits[n][1] = 0.5 * static_cast<double>(n + 1);
+  FixedSession session(logits, grid(2, 4), Order::any(8), kRows);
+  sample(*strategy("iterative_masking", {{"steps", kSteps}, {"schedule", std::string("linear")}, {"choice_temperature", kTau}}), session,
+         {.temperature = 0});
+  SamplingContext context(1, torch::arange(kRows), session.layout(), {});
+  auto noise_BN = context.gumbel(torch::arange(8).expand({kRows, 8}).contiguous(), "choice", {0, kSteps});
+  auto confidence_N = std::get<0>(logits.log_softmax(-1).max(-1));
+  auto as_with = [&](double scale) {
+    int64_t same = 0;
+    auto best_BN = (confidence_N + scale * noise_BN).argsort(true, 1, true);
+    for (int64_t row = 0; row < kRows; ++row) {
+      std::vector<int64_t> expected{best_BN[row][0].item<int64_t>(), best_BN[row][1].item<int64_t>()};
+      std::sort(expected.begin(), expected.end());
+      same += row_of(session.committed[0], row) == expected;
+    }
+    return same;
+  };
+  EXPECT_EQ(as_with(kTau * 3 / 4), kRows);
+  EXPECT_LT(as_with(kTau * 1 / 4), kRows) << "annealed the wrong way";
+  EXPECT_LT(as_with(kTau), kRows) << "not annealed";
+  EXPECT_LT(as_with(0), kRows) << "no noise";
+}
+
+TEST(IterativeMasking, CanTakeConfidenceFromTheDistributionDrawnFrom) {
+  auto logits = torch::zeros({8, 4});
+  for (int64_t n = 0; n < 8; ++n) logits[n][1] = 0.5 * static_cast<double>(n + 1);
+  for (const char* confidence : {"raw", "sampled"}) {
+    FixedSession session(logits, grid(2, 4), Order::any(8), 1);
+    sample(*strategy("iterative_masking", {{"steps", int64_t{4}},
+                                           {"schedule", std::string("linear")},
+                                           {"choice_temperature", 0.0},
+                                           {"confidence", std::string(confidence)}}),
+           session, {.temperature = 1, .top_k = 1});
+    // Of one code left every draw is certain: the lower index goes first.
+    EXPECT_EQ(row_of(session.committed[0], 0),
+              confidence == std::string("raw") ? (std::vector<int64_t>{6, 7}) : (std::vector<int64_t>{0, 1}));
+  }
+}
+
 TEST(Halton, AsksTheGoldenOrder) {
   auto session = uniform_session(grid(8, 8), 1, Order::any(64));
   sample(*strategy("halton", {{"steps", int64_t{8}}}), *session);
