@@ -2,11 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "cli/scaffold.hpp"
 #include "cli/workbench.hpp"
 #include "core/error.hpp"
 #include "core/subprocess.hpp"
+#include "registry/catalog/probe.hpp"
 
 namespace tessera {
 namespace {
@@ -74,14 +76,39 @@ int scaffold(const std::string& kind, const std::string& id) {
   return 0;
 }
 
-// The conformance suite runs in the host, which links what plugins link.
-int check(const fs::path& host, const std::string& file) {
+// How long one law may take. TESSERA_LAW_SECONDS sets it, for tests and for very large networks.
+std::chrono::seconds law_limit() {
+  const char* set = std::getenv("TESSERA_LAW_SECONDS");
+  const long seconds = set ? std::strtol(set, nullptr, 10) : 0;
+  return std::chrono::seconds(seconds > 0 ? seconds : 120);
+}
+
+// The conformance suite runs in the host, which links what plugins link; it says a line a law. A library that cannot even be opened
+// is refused by the probe first.
+int check(const CatalogSettings& settings, const std::string& file) {
   if (!fs::is_regular_file(file)) throw Error(ExitCode::bad_plugin, fmt::format("found no file '{}'", file));
+  const auto probed = probe_files(settings, {fs::absolute(file)});
+  if (probed.at(0).at("type") == "refused")
+    throw Error(ExitCode::bad_plugin, fmt::format("{}: {}", file, probed[0].at("reason").get<std::string>()));
   ChildOptions options;
-  options.argv = {host.string(), "--conformance", fs::absolute(file).string()};
-  options.out = options.err = Stream::inherit;
-  const auto status = Child(options).wait(Clock::time_point::max());
-  if (status->signal != 0) throw Error(ExitCode::bad_plugin, fmt::format("{}: the suite {}", file, status->describe()));
+  options.argv = {settings.host.string(), "--conformance", fs::absolute(file).string()};
+  Child child(options);
+  const auto limit = law_limit();
+  std::string line, last;
+  Child::Read read;
+  while ((read = child.read_line(line, Clock::now() + limit)) == Child::Read::line) {
+    fmt::print("{}\n", line);
+    std::fflush(stdout);
+    last = line.substr(0, line.find(' '));
+  }
+  const std::string where = last.empty() ? "before the first law" : "after the law " + last;
+  if (read == Child::Read::timeout) {
+    child.kill();
+    throw Error(ExitCode::bad_plugin, fmt::format("{}: nothing for {} seconds {}; killed", file, limit.count(), where));
+  }
+  const auto status = child.wait(Clock::now() + limit);
+  if (!status || status->signal != 0)
+    throw Error(ExitCode::bad_plugin, fmt::format("{}: the suite {} {}", file, status ? status->describe() : "does not end", where));
   return status->code;
 }
 
@@ -102,7 +129,7 @@ int verb_plugins(const Verb& verb, const std::vector<std::string>& arguments) {
   }
   if (what == "check") {
     expect_words(words, 2, "check FILE");
-    return check(catalog_settings(line.common()).host, words[1]);
+    return check(catalog_settings(line.common()), words[1]);
   }
   if (what == "list") {
     if (words.size() > 1) expect_words(words, 1, "list");

@@ -106,9 +106,12 @@ void evaluate_samples(StageRun& run, PluginFactory& plugins) {
   SamplesEvidence evidence;
   evidence.images_MCHW = file.at("images");
   evidence.ids_MN = file.at("ids");
-  bool completions = known_mask_N(run.spec().at("request"), reference.tokens.layout, 0).any().item<bool>();
+  // Sample i was given tokens of validation image i, from the first again after the last.
+  if (known_mask_N(run.spec().at("request"), reference.tokens.layout, 0).any().item<bool>())
+    evidence.originals_MCHW = reference.evidence.validation_images_MCHW.index_select(
+        0, torch::arange(evidence.images_MCHW.size(0), torch::kLong) % reference.evidence.validation_images_MCHW.size(0));
   AtWork at_work;
-  run.scores("samples", measure_samples(evidence, reference.evidence, completions));
+  run.scores("samples", measure_samples(evidence, reference.evidence));
 }
 
 void evaluate_calibration(StageRun& run, PluginFactory& plugins, const EvaluateOptions& options) {

@@ -8,6 +8,7 @@
 #include "metrics/bits_per_token.hpp"
 #include "metrics/coarse_bigram.hpp"
 #include "metrics/codebook.hpp"
+#include "metrics/completion_l1.hpp"
 #include "metrics/cost.hpp"
 #include "metrics/counts.hpp"
 #include "metrics/distinct_codes.hpp"
@@ -37,8 +38,8 @@ const std::vector<PriorMetric>& prior_metrics() {
 
 const std::vector<SamplesMetric>& samples_metrics() {
   static const std::vector<SamplesMetric> metrics = {
-      frechet_metric(),       precision_recall_metric(),   coarse_bigram_metric(), unigram_tv_metric(),  distinct_codes_metric(),
-      nearest_train_metric(), nearest_validation_metric(), cost_metric(),          sample_count_metric()};
+      frechet_metric(),       precision_recall_metric(),   coarse_bigram_metric(), unigram_tv_metric(), distinct_codes_metric(),
+      nearest_train_metric(), nearest_validation_metric(), completion_l1_metric(), cost_metric(),       sample_count_metric()};
   return metrics;
 }
 
@@ -119,10 +120,10 @@ std::vector<Score> measure_cost(const SamplesEvidence& evidence) {
   return scores;
 }
 
-std::vector<Score> measure_samples(const SamplesEvidence& evidence, const ReferenceEvidence& reference, bool completions) {
+std::vector<Score> measure_samples(const SamplesEvidence& evidence, const ReferenceEvidence& reference) {
   std::vector<SamplesMetric> metrics;
   for (const auto& metric : samples_metrics())
-    if (!completions || !metric.calibrated) metrics.push_back(metric);
+    if (!evidence.originals_MCHW.defined() || !metric.calibrated) metrics.push_back(metric);
   return measure_study(metrics, study_of(reference), evidence);
 }
 

@@ -63,6 +63,7 @@ struct SamplesEvidence {
   Cost cost;
   double seconds = 0;  // decoding included
   int64_t tiles = 0, rows = 0;
+  at::Tensor originals_MCHW = {};  // of completions: the validation images that they complete; undefined for free samples
 };
 
 // All of them, derived from the metrics' files. Calibration repeats every distribution metric of samples as "<row>.<id>", row
@@ -75,9 +76,9 @@ const MetricDeclaration& metric_declaration(const std::string& subject, const st
 // thread count and grad mode are left as they are.
 std::vector<Score> measure_tokenizer(const TokenizerEvidence& evidence);
 std::vector<Score> measure_prior(const PriorEvidence& evidence);
-// `completions`: parts of validation images are in the samples, so that what compares with validation (the calibrated metrics) would
-// reward copying; those are left out.
-std::vector<Score> measure_samples(const SamplesEvidence& evidence, const ReferenceEvidence& reference, bool completions = false);
+// Parts of validation images are in completions: what compares with validation (the calibrated metrics) would reward copying and is
+// left out of them.
+std::vector<Score> measure_samples(const SamplesEvidence& evidence, const ReferenceEvidence& reference);
 // Of measure_samples, what only the stage that draws knows: cost and seconds.
 std::vector<Score> measure_cost(const SamplesEvidence& evidence);
 // What the distribution metrics say of real data, as if it were samples:

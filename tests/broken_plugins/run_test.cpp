@@ -113,5 +113,25 @@ TEST_F(Runs, EachFailsWithItsSentenceAndTheHealthyTrialIsTheSame) {
   for (const auto& [stage, files] : healthy) EXPECT_EQ(files, all[stage]) << stage;
 }
 
+// `plugins check` opens a library that it is given by name: one that hangs or crashes must not take it along.
+TEST(Check, OfALibraryThatCannotBeOpenedEnds) {
+  ScratchFolder folder;
+  for (const auto& entry : make_broken_plugins(folder / "plugins")) {
+    const auto name = fs::path(entry.file).stem();
+    if (name != "crash_in_static_initialiser" && name != "endless_loop_in_constructor") continue;
+    ChildOptions options;
+    options.argv = {std::string(TESSERA_BINARY_DIR) + "/bin/tessera", "plugins", "check", folder / ("plugins/" + std::string(entry.file))};
+    options.environment = {{"TESSERA_CACHE", folder / "cache"}, {"TESSERA_LAW_SECONDS", "3"}};
+    options.err = Stream::pipe;
+    Child child(options);
+    auto status = child.wait(Clock::now() + std::chrono::seconds(60));
+    ASSERT_TRUE(status) << name;
+    EXPECT_EQ(status->code, 3) << name << " " << status->describe();
+    EXPECT_NE(child.drain_err().find(entry.caught_by == CaughtBy::probe ? "the probe that opened it" : "nothing for 3 seconds"),
+              std::string::npos)
+        << name;
+  }
+}
+
 }  // namespace
 }  // namespace tessera

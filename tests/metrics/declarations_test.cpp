@@ -115,7 +115,9 @@ TEST(Measure, AnswersEveryDeclaredPriorMetric) {
 TEST(Measure, AnswersEveryDeclaredSamplesMetric) {
   SamplesEvidence samples{random_images(10, 3), random_ids(10, 3), {120, 2400}, 3.0, 2, 12};
   const auto scores = by_id(measure_samples(samples, reference()), "samples");
-  EXPECT_EQ(ids_of(scores), declared("samples"));
+  auto expected = declared("samples");
+  for (const char* id : {"completion_l1", "completion_l1_sample"}) expected.erase(id);  // of completions
+  EXPECT_EQ(ids_of(scores), expected);
   EXPECT_EQ(scores.at("evaluations").value, 60);
   EXPECT_EQ(scores.at("token_forwards").value, 200);
   EXPECT_EQ(scores.at("seconds_per_image").value, 0.25);
@@ -134,11 +136,15 @@ TEST(Measure, FindsMemorisedSamples) {
 // What parts of validation images are in must not be compared with them.
 TEST(Measure, LeavesValidationOutOfCompletions) {
   SamplesEvidence samples{random_images(10, 3), random_ids(10, 3), {}, 0, 0, 0};
-  const auto scores = by_id(measure_samples(samples, reference(), true), "samples");
+  samples.originals_MCHW = reference().validation_images_MCHW.slice(0, 0, 10);
+  const auto scores = by_id(measure_samples(samples, reference()), "samples");
   for (const char* id :
        {"frechet_random_features", "precision_random_features", "nearest_validation_pixels", "coarse_bigram_tv", "unigram_tv"})
     EXPECT_EQ(scores.count(id), 0u) << id;
   EXPECT_EQ(scores.count("closer_to_train"), 1u);
+  EXPECT_NEAR(scores.at("completion_l1").value, 1.0 / 3, 0.02) << "of independent uniform pixels";
+  samples.images_MCHW = samples.originals_MCHW;
+  EXPECT_EQ(by_id(measure_samples(samples, reference()), "samples").at("completion_l1").value, 0);
 }
 
 TEST(Measure, GivesCostWithoutReference) {
