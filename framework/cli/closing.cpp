@@ -104,6 +104,7 @@ void print_closing(const Plan& plan, const RunSummary& summary, const CommonOpti
                                          {"sample", name, "sampling.logits.temperature=0.9"},
                                          {"query", "SELECT cell, slot, metric, value FROM v_score WHERE goal <> 'none'"}}) {
     if (common.results != "results") words.insert(words.end(), {"--results", common.results.string()});
+    for (const auto& folder : common.plugin_path) words.insert(words.end(), {"--plugin-path", folder.string()});
     fmt::print("  {}\n", command_text(words));
   }
 }

@@ -1,6 +1,7 @@
 // tessera: the front. Plans, schedules, records, compares; links no LibTorch and opens no plugin, so it starts at once.
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -51,20 +52,28 @@ int dispatch(const std::vector<std::string>& arguments) {
   unknown_verb(arguments[0]);
 }
 
+// Where stderr is gone nothing can be said, and nothing is thrown.
+void complain(const std::string& text) { std::fputs(("tessera: " + text + "\n").c_str(), stderr); }
+
 }  // namespace
 }  // namespace tessera
 
 int main(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);  // `tessera ls | head` ends quietly: writes fail, nothing is killed in the middle
+  std::signal(SIGPIPE, SIG_IGN);  // writes fail, nothing is killed in the middle
   int code = static_cast<int>(tessera::ExitCode::run_failed);
   try {
     code = tessera::dispatch({argv + 1, argv + argc});
   } catch (const tessera::Error& error) {
-    fmt::print(stderr, "tessera: {}\n", error.what());
+    tessera::complain(error.what());
     code = static_cast<int>(error.code());
   } catch (const std::exception& error) {
-    fmt::print(stderr, "tessera: {}\n", error.what());
+    // `tessera ls | head` ends quietly: nobody reads on.
+    if (errno != EPIPE) tessera::complain(error.what());
   }
-  std::fflush(stdout);
+  // What could not be written was not said.
+  if ((std::fflush(stdout) != 0 || std::ferror(stdout)) && errno != EPIPE) {
+    tessera::complain(std::string("standard output: ") + std::strerror(errno));
+    code = static_cast<int>(tessera::ExitCode::run_failed);
+  }
   return code;
 }

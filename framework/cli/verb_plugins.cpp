@@ -94,11 +94,12 @@ int check(const CatalogSettings& settings, const std::string& file) {
   options.argv = {settings.host.string(), "--conformance", fs::absolute(file).string()};
   Child child(options);
   const auto limit = law_limit();
-  std::string line, last;
+  std::string line, last, line_before_end;
   Child::Read read;
   while ((read = child.read_line(line, Clock::now() + limit)) == Child::Read::line) {
     fmt::print("{}\n", line);
     std::fflush(stdout);
+    line_before_end = line;
     last = line.substr(0, line.find(' '));
   }
   const std::string where = last.empty() ? "before the first law" : "after the law " + last;
@@ -109,6 +110,9 @@ int check(const CatalogSettings& settings, const std::string& file) {
   const auto status = child.wait(Clock::now() + limit);
   if (!status || status->signal != 0)
     throw Error(ExitCode::bad_plugin, fmt::format("{}: the suite {} {}", file, status ? status->describe() : "does not end", where));
+  // Said as the last line: a plugin that ends the process has no verdict.
+  if (status->code == 0 && line_before_end != "every law is kept")
+    throw Error(ExitCode::bad_plugin, fmt::format("{}: the suite ended with code 0 {}, without a verdict", file, where));
   return status->code;
 }
 

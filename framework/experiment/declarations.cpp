@@ -2,6 +2,8 @@
 // numerics class (device, precision, deterministic), whose choices are what the engine says it can do.
 #include "experiment/declarations.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -83,10 +85,24 @@ Declarations::Declarations(const Json& engine, const std::vector<Json>& probed) 
     manifest.paper = line.value("paper", "");
     manifest.revision = line.value("revision", int64_t{0});
     manifest.options = parse_options(line.at("options"));
-    plugins_[manifest.kind].emplace(manifest.id, manifest);
+    if (const auto taken = taken_name(manifest); !taken.empty())
+      refused_.emplace(manifest.id, fmt::format("option {}: found a name that its section has already, expected another", taken));
+    else
+      plugins_[manifest.kind].emplace(manifest.id, manifest);
   }
   for (const auto& [kind, number] : engine.at("revisions").items()) revisions_[kind] = number;
   for (const auto& metric : engine.at("metrics")) metrics_.push_back({metric.at("id"), metric.at("subject"), metric.at("revision")});
+}
+
+std::string Declarations::taken_name(const PluginManifest& plugin) const {
+  for (const auto& selector : selectors()) {
+    if (plugin.kind != selector.kind) continue;
+    for (const auto& option : plugin.options) {
+      const auto key = fmt::format("{}.{}", selector.section, option.name);
+      if (key == selector.key || has_section(key) || section_option(selector.section, option.name)) return option.name;
+    }
+  }
+  return {};
 }
 
 void Declarations::add_front_options(const Json& engine) {

@@ -55,6 +55,8 @@ class Declarations {
 
  private:
   void add_front_options(const Json& engine);
+  // The first of its options whose name the plugin's section uses itself (prior.seed, sampling.count, sampling.logits); "" for none.
+  std::string taken_name(const PluginManifest& plugin) const;
 
   std::map<std::string, std::vector<OptionSchema>> sections_;
   std::map<std::string, std::map<std::string, PluginManifest>> plugins_;

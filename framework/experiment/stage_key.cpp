@@ -54,10 +54,13 @@ class TrialKeys {
   Json options(const Choice& matters) const {
     Json chosen = Json::object();
     for (const auto& [key, setting] : cell_.settings)
-      if (setting.schema && setting.schema->name != "seed" && !setting.at_default() && matters(key, setting))
+      if (setting.schema && !is_seed_of_a_stage(setting) && !setting.at_default() && matters(key, setting))
         chosen[key] = key_value(setting);
     return chosen;
   }
+
+  // It stands in the key by itself; a plugin's own option of that name is an option.
+  static bool is_seed_of_a_stage(const Setting& setting) { return setting.owner == "engine" && setting.schema->name == "seed"; }
 
   // Architecture and training options of these sections.
   Json trained_options(const std::vector<std::string>& sections) const {
@@ -171,8 +174,12 @@ class TrialKeys {
     stage.inputs[of.kind] = of.key;
     stage.parts["subject"] = subject;
     // Calibration puts as many real images in the place of samples.
-    stage.parts["options"] = options([&](const std::string& key, const Setting&) {
-      return section_of(key) == "evaluate" || (subject == "calibration" && key == "sampling.count");
+    // A tokenizer or prior is asked anew here, with the options of its plugins that act then; samples and tokens have them in their keys.
+    stage.parts["options"] = options([&](const std::string& key, const Setting& setting) {
+      const bool asked = (subject == "tokenizer" && (setting.owner == "encoder" || setting.owner == "quantizer")) ||
+                         (subject == "prior" && setting.owner == "prior");
+      return section_of(key) == "evaluate" || (subject == "calibration" && key == "sampling.count") ||
+             (asked && setting.schema->effect == "inference");
     });
     Json list = Json::array();
     for (const auto& metric : metrics) list.push_back({{"id", metric.id}, {"revision", metric.revision}});

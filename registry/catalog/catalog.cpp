@@ -53,11 +53,24 @@ Catalog::Catalog(const CatalogSettings& settings) {
   std::string host = host_hash(cache, settings.host);
   std::vector<Json> keys, lines;
   std::vector<std::filesystem::path> unknown;
-  for (const auto& file : files) {
-    keys.push_back({{"host", host}, {"sha256", cache.file_hash(file.file)}, {"name", valid_utf8(file.file.filename().string())}});
+  for (size_t i = 0; i < files.size();) {
+    const auto& file = files[i];
+    std::string hash;
+    try {
+      std::error_code error;
+      if (std::filesystem::exists(file.file, error) && !std::filesystem::is_regular_file(file.file, error))
+        throw Error(ExitCode::bad_plugin, "found no regular file, expected a shared library");
+      hash = cache.file_hash(file.file);
+    } catch (const Error& error) {
+      refused_.push_back({file.file, error.what()});
+      files.erase(files.begin() + static_cast<ptrdiff_t>(i));
+      continue;
+    }
+    ++i;
+    keys.push_back({{"host", host}, {"sha256", hash}, {"name", valid_utf8(file.file.filename().string())}});
     auto known = cache.find("manifests", keys.back());
     lines.push_back(known && known->is_object() && !outdated(*known) ? *known : Json());
-    if (lines.back().is_null()) unknown.push_back(file.file);
+    if (lines.back().is_null()) unknown.push_back(files[i - 1].file);
   }
 
   // The rest from children.

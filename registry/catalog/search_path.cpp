@@ -1,5 +1,6 @@
 #include "registry/catalog/search_path.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,9 +28,11 @@ std::vector<PluginFile> find_plugin_files(const CatalogSettings& settings) {
   std::set<fs::path> seen;
   auto add_folder = [&](const fs::path& folder, const std::string& kind_folder) {
     std::vector<fs::path> found;
-    std::error_code error;
+    std::error_code error, ignored;
     for (fs::directory_iterator item(folder, error), end; !error && item != end; item.increment(error))
-      if (item->path().extension() == ".so" && item->is_regular_file(error)) found.push_back(item->path());
+      if (item->path().extension() == ".so" && !item->is_directory(ignored)) found.push_back(item->path());
+    if (error && error != std::errc::no_such_file_or_directory)
+      throw Error(ExitCode::bad_config, fmt::format("plugin path {}: {}", folder.string(), error.message()));
     std::sort(found.begin(), found.end());
     for (const auto& file : found)
       if (seen.insert(fs::weakly_canonical(file, error)).second) files.push_back({file, kind_folder});

@@ -118,7 +118,10 @@ TEST(Check, OfALibraryThatCannotBeOpenedEnds) {
   ScratchFolder folder;
   for (const auto& entry : make_broken_plugins(folder / "plugins")) {
     const auto name = fs::path(entry.file).stem();
-    if (name != "crash_in_static_initialiser" && name != "endless_loop_in_constructor") continue;
+    const std::map<std::string, std::string> expected = {{"crash_in_static_initialiser", "the probe that opened it"},
+                                                         {"endless_loop_in_constructor", "nothing for 3 seconds"},
+                                                         {"exit_in_constructor", "without a verdict"}};
+    if (!expected.count(name)) continue;
     ChildOptions options;
     options.argv = {std::string(TESSERA_BINARY_DIR) + "/bin/tessera", "plugins", "check", folder / ("plugins/" + std::string(entry.file))};
     options.environment = {{"TESSERA_CACHE", folder / "cache"}, {"TESSERA_LAW_SECONDS", "3"}};
@@ -127,9 +130,8 @@ TEST(Check, OfALibraryThatCannotBeOpenedEnds) {
     auto status = child.wait(Clock::now() + std::chrono::seconds(60));
     ASSERT_TRUE(status) << name;
     EXPECT_EQ(status->code, 3) << name << " " << status->describe();
-    EXPECT_NE(child.drain_err().find(entry.caught_by == CaughtBy::probe ? "the probe that opened it" : "nothing for 3 seconds"),
-              std::string::npos)
-        << name;
+    const auto said = child.drain_err();
+    EXPECT_NE(said.find(expected.at(name)), std::string::npos) << name << ": " << said;
   }
 }
 

@@ -75,6 +75,20 @@ TEST_F(CatalogTest, MissingFolderIsAnError) {
   EXPECT_EQ(error_of([&] { Catalog catalog(settings_); }), "plugin path " + (folder_ / "none").string() + ": found no such folder");
 }
 
+TEST_F(CatalogTest, WhatCannotBeReadIsRefusedAlone) {
+  const auto good = put("asked/sound_a.so");
+  fs::create_symlink("nowhere", folder_ / "asked/dangling.so");
+  fs::create_symlink("/proc/self/mem", folder_ / "asked/unreadable.so");  // opens, then fails to be read, even by root
+  ASSERT_EQ(::mkfifo((folder_ / "asked/waiting.so").c_str(), 0600), 0);
+  settings_.plugin_path = {folder_ / "asked"};
+  Catalog catalog(settings_);
+  EXPECT_EQ(catalog.find("quantizer", "sound_a")->file, good);
+  ASSERT_EQ(catalog.refused().size(), 3u);
+  EXPECT_NE(catalog.refused()[0].reason.find("No such file or directory"), std::string::npos) << catalog.refused()[0].reason;
+  EXPECT_NE(catalog.refused()[1].reason.find("Input/output error"), std::string::npos) << catalog.refused()[1].reason;
+  EXPECT_EQ(catalog.refused()[2].reason, "found no regular file, expected a shared library");
+}
+
 TEST_F(CatalogTest, EmptyPathNeedsNoHost) {
   break_host();
   EXPECT_TRUE(Catalog(settings_).plugins().empty());

@@ -117,6 +117,19 @@ TEST_F(Cli, ErrorsSayWhatToDo) {
   EXPECT_FALSE(fs::exists(home() / "results")) << "nothing was begun";
 }
 
+TEST_F(Cli, WhatCannotBeWrittenIsAFailureUnlessNobodyReads) {
+  const auto shell = [&](const std::string& line) {
+    auto child_options = options({});
+    child_options.argv = {"/bin/bash", "-c", fmt::format("cd {} && {}", home().string(), line)};
+    Child child(child_options);
+    const auto status = child.wait(Clock::now() + std::chrono::seconds(60)).value();
+    return std::pair(status.code, child.drain_err());
+  };
+  EXPECT_EQ(shell("bin/tessera --help > /dev/full"), std::pair(1, std::string("tessera: standard output: No space left on device\n")));
+  const auto [code, err] = shell("set -o pipefail; bin/tessera plan e.toml --json | true");
+  EXPECT_EQ(err, "");
+}
+
 TEST_F(Cli, PlanWritesNothingButCaches) {
   const auto plan = call({"plan", "e.toml"});
   EXPECT_EQ(plan.status.code, 0) << plan.err;

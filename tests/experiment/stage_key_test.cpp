@@ -2,6 +2,7 @@
 // user is found by them.
 #include "experiment/stage_key.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <set>
@@ -168,6 +169,36 @@ TEST_F(StageKey, AnEngineRevisionChangesItsStageAndWhatFollows) {
   auto engine = fake_engine_manifest();
   engine["revisions"]["tokens"] = 2;
   EXPECT_EQ(changed(keys(kText), keys_of(Declarations(engine, fake_plugins()), kText)), kFromTokens);
+}
+
+std::vector<Json> with_option(const char* id, const char* name, Json value, const char* effect) {
+  auto plugins = fake_plugins();
+  for (auto& plugin : plugins)
+    if (plugin.value("id", "") == id)
+      plugin["options"].push_back({{"name", name}, {"type", "int"}, {"default", std::move(value)}, {"doc", ""}, {"effect", effect}});
+  return plugins;
+}
+
+TEST_F(StageKey, AnOptionOfAPluginNamedSeedIsAnOption) {
+  const Declarations declarations(fake_engine_manifest(), with_option("conv", "seed", 0, "training"));
+  EXPECT_EQ(changed(keys_of(declarations, kText), keys_of(declarations, kText, {"tokenizer.encoder.seed=1"})), kFromTokenizer);
+}
+
+TEST_F(StageKey, OptionsOfUseCountWhereAPluginIsUsedAnew) {
+  const Declarations quantizer(fake_engine_manifest(), with_option("vq", "noise", 0, "inference"));
+  EXPECT_TRUE(changed(keys_of(quantizer, kText), keys_of(quantizer, kText, {"tokenizer.quantizer.noise=1"})).count("evaluation.tokenizer"));
+  EXPECT_FALSE(changed(keys_of(quantizer, kText), keys_of(quantizer, kText, {"tokenizer.quantizer.noise=1"})).count("tokenizer"));
+  const Declarations prior(fake_engine_manifest(), with_option("gpt", "noise", 0, "inference"));
+  EXPECT_TRUE(changed(keys_of(prior, kText), keys_of(prior, kText, {"prior.noise=1"})).count("evaluation.prior"));
+  EXPECT_FALSE(changed(keys_of(prior, kText), keys_of(prior, kText, {"prior.noise=1"})).count("prior"));
+}
+
+TEST_F(StageKey, OptionNamesThatASectionHasAreRefused) {
+  for (const char* taken : {"seed", "plugin", "train"}) {
+    const Declarations declarations(fake_engine_manifest(), with_option("gpt", taken, 0, "training"));
+    EXPECT_EQ(declarations.plugin("prior", "gpt"), nullptr) << taken;
+    EXPECT_EQ(declarations.refusal("gpt"), fmt::format("option {}: found a name that its section has already, expected another", taken));
+  }
 }
 
 TEST_F(StageKey, ANewOptionAtItsDefaultChangesNothing) {
