@@ -120,7 +120,7 @@ class @CLASS@ : public Quantizer {
     auto zq_BND = lookup(ids_BN);
     auto codebook = (zq_BND - z_BND.detach()).square().mean(), commitment = (zq_BND.detach() - z_BND).square().mean();
     Quantized result;
-    result.zq_BND = z_BND + (zq_BND - z_BND).detach();
+    result.zq_BND = zq_BND.detach() + (z_BND - z_BND.detach());  // the value of zq, the gradient of z
     result.ids_BN = ids_BN;
     result.loss = codebook + options_.commitment * commitment;
     result.parts = {{"commitment", commitment.detach()}};
@@ -265,20 +265,20 @@ tessera_add_plugin(@FOLDER@ @ID@.cpp)
 )cmake";
 
 struct Template {
-  const char *kind, *folder, *source;
+  const char *kind, *folder, *suffix, *source;
 };
-constexpr Template kTemplates[] = {{"encoder", "encoders", kEncoder},
-                                   {"quantizer", "quantizers", kQuantizer},
-                                   {"prior", "priors", kPrior},
-                                   {"sampling", "sampling", kSampling}};
+constexpr Template kTemplates[] = {{"encoder", "encoders", "Encoder", kEncoder},
+                                   {"quantizer", "quantizers", "Quantizer", kQuantizer},
+                                   {"prior", "priors", "Prior", kPrior},
+                                   {"sampling", "sampling", "Sampler", kSampling}};
 
 std::string replace_all(std::string text, const std::string& from, const std::string& to) {
   for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
   return text;
 }
 
-// my_idea -> MyIdea
-std::string class_name(const std::string& id) {
+// my_idea -> MyIdeaPrior: no id then makes a name that the headers have.
+std::string class_name(const std::string& id, const std::string& suffix) {
   std::string name;
   bool upper = true;
   for (char c : id) {
@@ -289,7 +289,7 @@ std::string class_name(const std::string& id) {
     name += upper ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
     upper = false;
   }
-  return name;
+  return name + suffix;
 }
 
 const Template& find_template(const std::string& kind) {
@@ -313,7 +313,7 @@ fs::path write_scaffold(const std::string& kind, const std::string& id, const fs
   if (fs::exists(folder)) throw Error(ExitCode::bad_config, fmt::format("{} exists already", folder.string()));
   fs::create_directories(folder);
   const auto fill = [&](const char* text) {
-    return replace_all(replace_all(replace_all(text, "@ID@", id), "@CLASS@", class_name(id)), "@FOLDER@", one.folder);
+    return replace_all(replace_all(replace_all(text, "@ID@", id), "@CLASS@", class_name(id, one.suffix)), "@FOLDER@", one.folder);
   };
   write_file_atomically(folder / (id + ".cpp"), fill(one.source));
   write_file_atomically(folder / "CMakeLists.txt", fill(kBuild));

@@ -17,7 +17,7 @@ int verb_plan(const Verb& verb, const std::vector<std::string>& arguments) {
   else if (plan.problems.empty() || !plan.cells.empty())
     fmt::print("{}", plan_text(plan));
   if (plan.problems.empty()) return 0;
-  throw Error(ExitCode::bad_config, problems_text(plan));
+  throw Error(plan.problem_code, problems_text(plan));
 }
 
 }  // namespace tessera

@@ -39,7 +39,10 @@ void refuse_kinds(const Plan& plan, const std::vector<std::string>& kinds) {
   Problems problems;
   for (const auto& stage : plan.stages)
     if (!kinds.empty() && stage.state == StageState::to_run && std::find(kinds.begin(), kinds.end(), stage.kind) == kinds.end())
-      problems.add_line(fmt::format("{}: its {} is not published: finish the trial first", plan.source, stage.title()));
+      problems.add_line(
+          fmt::format("{}: found no {} for these options and plugins, expected it published: finish the trial first, or run it "
+                      "again if a plugin or Tessera was changed since",
+                      plan.source, stage.title()));
   if (!problems.empty()) throw Error(ExitCode::run_failed, fmt::format("{}", fmt::join(problems.lines(), "\n")));
 }
 
@@ -94,7 +97,7 @@ int run_experiment(const Experiment& experiment, const RunRequest& request) {
   const auto& common = request.common;
   Workbench bench(common);
   const auto plan = make_plan(experiment, bench.declarations(), bench.checker(), common.results);
-  if (!plan.problems.empty()) throw Error(ExitCode::bad_config, problems_text(plan));
+  if (!plan.problems.empty()) throw Error(plan.problem_code, problems_text(plan));
   refuse_stale(plan, common.results);
   refuse_kinds(plan, request.kinds);
   std::FILE* progress = common.json ? stderr : stdout;

@@ -25,7 +25,8 @@ const std::vector<Verb>& verbs() {
       {"query", "SQL | @NAME", "Ask the ledger in SQL, read-only", verb_query},
       {"grid", "EXPERIMENT [-o FILE.png]", "Draw originals, reconstructions, samples and completions by arm", verb_grid},
       {"sample", "TRIAL [sampling.key=value …]", "Sample a finished trial's prior in another way", verb_sample},
-      {"plugins", "[list | describe KIND/ID | new KIND ID | check FILE]", "List, describe, scaffold and check plugins", verb_plugins},
+      {"plugins", "[list | describe KIND/ID | new KIND ID | check FILE [option=value …]]", "List, describe, scaffold and check plugins",
+       verb_plugins},
       {"db", "rebuild | check | digest", "Rebuild, check or summarise the ledger", verb_db},
       {"doctor", "", "Check this installation and say what is wrong", verb_doctor},
   };

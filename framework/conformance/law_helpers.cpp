@@ -33,7 +33,11 @@ void disturb(torch::nn::Module& module) {
 
 at::Tensor law_normal(at::IntArrayRef shape, const std::string& purpose) { return Noise(11, "laws").normal(shape, purpose); }
 
-bool declares(const Subject& subject, const std::string& option) { return subject.values.has(option); }
+bool declares(const Subject& subject, const std::string& option, const std::string& type) {
+  for (size_t i = 0; i < subject.descriptor->option_count; ++i)
+    if (subject.descriptor->options[i].name == option && subject.descriptor->options[i].type == type) return true;
+  return false;
+}
 
 Subject with(Subject subject, const std::string& option, OptionValue value) {
   subject.values.set(option, std::move(value));

@@ -22,7 +22,7 @@ void disturb(torch::nn::Module& module);
 // float32, standard normal, a function of shape and purpose alone.
 at::Tensor law_normal(at::IntArrayRef shape, const std::string& purpose);
 
-bool declares(const Subject& subject, const std::string& option);
+bool declares(const Subject& subject, const std::string& option, const std::string& type);
 Subject with(Subject subject, const std::string& option, OptionValue value);
 
 double largest_difference(const at::Tensor& a, const at::Tensor& b);

@@ -2,6 +2,7 @@
 // a fresh network could hide a fault (a head that starts at zero sees nothing) its parameters are shaken first.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "conformance/suite.hpp"
@@ -10,14 +11,24 @@ namespace tessera {
 
 namespace {
 
-constexpr int64_t kClasses = 3;
 constexpr double kTolerance = 1e-4;  // fp32 sums in another order, over logits of size 1
 
 TokenLayout square() { return TokenLayout({{2, 3, 5, true}}); }
 TokenLayout two_planes() { return TokenLayout({{2, 2, 3, true}, {2, 2, 7, true}}); }
 
 std::shared_ptr<Prior> fresh(const Subject& subject, const TokenLayout& layout, uint64_t seed = 0) {
-  return make<Prior>(subject, {layout, kClasses, nullptr}, seed);
+  return make<Prior>(subject, {layout, subject.classes, nullptr}, seed);
+}
+
+void require(const Subject& subject, const TokenLayout& layout) {
+  if (!takes<Prior>(subject, {layout, subject.classes, nullptr})) throw NotApplicable{"refused: " + subject.host->failure};
+}
+
+// The second one may be refused.
+std::vector<TokenLayout> layouts(const Subject& subject) {
+  std::vector<TokenLayout> list{square()};
+  if (takes<Prior>(subject, {two_planes(), subject.classes, nullptr})) list.push_back(two_planes());
+  return list;
 }
 
 // In eval mode, parameters away from their start.
@@ -30,7 +41,15 @@ std::shared_ptr<Prior> shaken(const Subject& subject, const TokenLayout& layout)
   return prior;
 }
 
-at::Tensor labels(std::vector<int64_t> list) { return torch::tensor(list, torch::kLong); }
+// -1 for all where the prior takes no classes.
+at::Tensor labels(const Subject& subject, std::vector<int64_t> list) {
+  if (subject.classes == 0) std::fill(list.begin(), list.end(), -1);
+  return torch::tensor(list, torch::kLong);
+}
+
+void require_classes(const Subject& subject) {
+  if (subject.classes == 0) throw NotApplicable{"takes no classes"};
+}
 
 at::Tensor some_ids(int64_t rows, const TokenLayout& layout, uint64_t seed = 1) {
   auto uniform = Noise(seed, "conformance").uniform({rows, layout.length()}, "ids");
@@ -102,7 +121,7 @@ double trained_loss(Prior& prior, int64_t steps, const std::function<at::Tensor(
 // ---- order and sessions
 
 Failure order_fits(const Subject& subject) {
-  for (const auto& layout : {square(), two_planes()}) {
+  for (const auto& layout : layouts(subject)) {
     auto order = fresh(subject, layout)->order();
     if (static_cast<int64_t>(order.rank_N.size()) != layout.length())
       return fmt::format("{} ranks for {} positions", order.rank_N.size(), layout.length());
@@ -119,7 +138,7 @@ Failure order_fits(const Subject& subject) {
 
 Failure asking_changes_nothing(const Subject& subject) {
   auto prior = shaken(subject, square());
-  auto session = prior->open({labels({-1, 1})});
+  auto session = prior->open({labels(subject, {-1, 1})});
   auto order = by_rank(session->order());
   session->commit(everywhere(2, order[0]), some_ids(2, square()).narrow(1, order[0], 1).contiguous());
   auto first = session->logits(everywhere(2, order[1]), {0, 1}).clone();
@@ -146,7 +165,7 @@ Failure sees_lower_only(const Subject& subject) {
   for (const auto& full : {ids, other}) {
     auto known = torch::full_like(full, -1);
     for (int64_t position : {positions[0], last}) known.select(1, position).copy_(full.select(1, position));
-    auto session = prior->open({labels({-1, 1})});
+    auto session = prior->open({labels(subject, {-1, 1})});
     session->commit_known(known);
     answers[index++] = session->logits(everywhere(2, asked), {0, 1}).clone();
   }
@@ -156,23 +175,22 @@ Failure sees_lower_only(const Subject& subject) {
 
 Failure sees_committed(const Subject& subject) {
   auto prior = shaken(subject, square());
-  auto positions = by_rank(prior->order());
   if (prior->order().ranks() == 1 && !prior->order().sees_rank) throw NotApplicable{"positions do not see each other by declaration"};
-  auto ids = some_ids(1, square()), other = ids.clone();
-  other.select(1, positions[0]).copy_((ids.select(1, positions[0]) + 1) % 5);
-  auto a = walk(*prior->open({labels({-1})}), ids), b = walk(*prior->open({labels({-1})}), other);
-  if (distance(a[0][positions.back()], b[0][positions.back()]) < 1e-6) return "the last position does not depend on the first";
+  // Which one is the prior's affair: its context may be local.
+  auto ids = some_ids(1, square()), other = (ids + 1) % 5;
+  auto a = walk(*prior->open({labels(subject, {-1})}), ids), b = walk(*prior->open({labels(subject, {-1})}), other);
+  if (distance(a, b) < 1e-6) return "no position depends on those committed before it";
   return {};
 }
 
 // L3: a complete row scored in one call equals the walk through it.
 Failure committed_scored_as_absent(const Subject& subject) {
-  for (const auto& layout : {square(), two_planes()}) {
+  for (const auto& layout : layouts(subject)) {
     auto prior = shaken(subject, layout);
     if (prior->order().any_order()) throw NotApplicable{"only ranked sessions score committed positions"};
     auto ids = some_ids(3, layout);
-    auto walked = walk(*prior->open({labels({-1, 0, 2})}), ids);
-    auto session = prior->open({labels({-1, 0, 2})});
+    auto walked = walk(*prior->open({labels(subject, {-1, 0, 2})}), ids);
+    auto session = prior->open({labels(subject, {-1, 0, 2})});
     session->commit_known(ids);
     auto all = torch::arange(layout.length()).expand({3, layout.length()}).contiguous();
     if (double d = distance(session->logits(all, {0, 1}), walked); d > kTolerance)
@@ -184,7 +202,7 @@ Failure committed_scored_as_absent(const Subject& subject) {
 Failure keeps_committed(const Subject& subject) {
   auto prior = shaken(subject, square());
   auto ids = some_ids(2, square());
-  auto session = prior->open({labels({-1, 1})});
+  auto session = prior->open({labels(subject, {-1, 1})});
   auto known = ids.clone();
   for (int64_t n = 0; n < ids.size(1); n += 2) known.select(1, n).fill_(-1);
   session->commit_known(known);
@@ -198,9 +216,9 @@ Failure keeps_committed(const Subject& subject) {
 }
 
 Failure finite_inside_vocabulary(const Subject& subject) {
-  for (const auto& layout : {square(), two_planes()}) {
+  for (const auto& layout : layouts(subject)) {
     auto prior = shaken(subject, layout);
-    auto session = prior->open({labels({-1, 1})});
+    auto session = prior->open({labels(subject, {-1, 1})});
     auto ids = some_ids(2, layout);
     for (int64_t position : by_rank(session->order())) {
       auto logits = session->logits(everywhere(2, position), {0, 1});
@@ -233,27 +251,31 @@ Failure batch_size_free(const Subject& subject) {
 }
 
 Failure label_stays_in_row(const Subject& subject) {
+  require_classes(subject);
   auto prior = shaken(subject, square());
   auto ids = some_ids(2, square());
-  auto a = walk(*prior->open({labels({0, 1})}), ids), b = walk(*prior->open({labels({0, 2})}), ids);
+  auto a = walk(*prior->open({labels(subject, {0, 1})}), ids), b = walk(*prior->open({labels(subject, {0, 2})}), ids);
   if (double d = distance(a[0], b[0]); d > kTolerance) return fmt::format("the label of row 1 changed row 0 by {:.1e}", d);
   return {};
 }
 
 Failure label_matters(const Subject& subject) {
+  require_classes(subject);
   auto prior = shaken(subject, square());
   auto ids = some_ids(1, square());
-  if (distance(walk(*prior->open({labels({0})}), ids), walk(*prior->open({labels({1})}), ids)) < 1e-6)
+  if (distance(walk(*prior->open({labels(subject, {0})}), ids), walk(*prior->open({labels(subject, {1})}), ids)) < 1e-6)
     return "two classes give equal logits";
   return {};
 }
 
 Failure null_label_is_its_own(const Subject& subject) {
+  require_classes(subject);
   auto prior = shaken(subject, square());
   auto ids = some_ids(1, square());
-  auto null = walk(*prior->open({labels({-1})}), ids);
-  for (int64_t label = 0; label < kClasses; ++label)
-    if (distance(null, walk(*prior->open({labels({label})}), ids)) < 1e-6) return fmt::format("the null label equals class {}", label);
+  auto null = walk(*prior->open({labels(subject, {-1})}), ids);
+  for (int64_t label = 0; label < subject.classes; ++label)
+    if (distance(null, walk(*prior->open({labels(subject, {label})}), ids)) < 1e-6)
+      return fmt::format("the null label equals class {}", label);
   return {};
 }
 
@@ -273,6 +295,7 @@ Failure cost_counted(const Subject& subject) {
 
 Failure smallest_layout(const Subject& subject) {
   TokenLayout layout({{1, 1, 2, true}});
+  require(subject, layout);
   auto prior = shaken(subject, layout);
   walk(*prior->open({no_labels(2)}), some_ids(2, layout));
   if (!std::isfinite(loss_of(*prior, some_ids(2, layout), no_labels(2)).total.item<double>())) return "the loss is not finite";
@@ -298,6 +321,7 @@ Failure weight_counts_tokens(const Subject& subject) {
 
 // The same with vocabularies 3 and 7: ids that a plane has not get no probability.
 Failure planes_normalised(const Subject& subject) {
+  require(subject, two_planes());
   auto prior = fresh(subject, two_planes());
   prior->eval();
   set_to_zero(*prior);
@@ -319,9 +343,9 @@ Failure loss_is_teacher_forcing(const Subject& subject) {
   auto prior = shaken(with_options, square());
   if (prior->order().any_order()) throw NotApplicable{"the objective is no exact likelihood"};
   auto ids = some_ids(4, square());
-  auto logits = walk(*prior->open({labels({-1, 0, 1, 2})}), ids);
+  auto logits = walk(*prior->open({labels(subject, {-1, 0, 1, 2})}), ids);
   double expected = -logits.log_softmax(-1).gather(-1, ids.unsqueeze(-1)).sum().item<double>();
-  double found = loss_of(*prior, ids, labels({-1, 0, 1, 2})).total.item<double>();
+  double found = loss_of(*prior, ids, labels(subject, {-1, 0, 1, 2})).total.item<double>();
   if (std::abs(found - expected) > 1e-3 * expected) return fmt::format("loss {:.4f}, -log p by the session {:.4f}", found, expected);
   return {};
 }
@@ -395,7 +419,7 @@ Failure every_parameter_used(const Subject& subject) {
   torch::AutoGradMode grad(true);
   prior->train();
   for (int64_t step = 0; step < 3; ++step)
-    loss_of(*prior, some_ids(8, square()), labels({-1, 0, 1, 2, -1, 0, 1, 2}), step).total.backward();
+    loss_of(*prior, some_ids(8, square()), labels(subject, {-1, 0, 1, 2, -1, 0, 1, 2}), step).total.backward();
   for (const auto& parameter : prior->named_parameters())
     if (!parameter.value().grad().defined() || parameter.value().grad().abs().sum().item<double>() == 0)
       return "no gradient reaches " + parameter.key();
@@ -442,33 +466,34 @@ Failure global_state_kept(const Subject& subject) {
 
 std::vector<Law> prior_laws() {
   return {
-      {"order_fits", "One rank a position, ranks without gaps.", order_fits},
-      {"asking_changes_nothing", "L1: asking twice gives one answer; padding is ignored.", asking_changes_nothing},
-      {"sees_lower_only", "L2: what is committed at higher rank is not seen, bit for bit.", sees_lower_only},
-      {"sees_committed", "L2: what is committed at lower rank is seen.", sees_committed},
-      {"committed_scored_as_absent", "L3: teacher forcing equals the walk.", committed_scored_as_absent},
-      {"keeps_committed", "L4: ids are those committed.", keeps_committed},
-      {"finite_inside_vocabulary", "Logits are finite inside a plane's vocabulary, -inf outside.", finite_inside_vocabulary},
-      {"rows_independent", "A row does not depend on other rows.", rows_independent},
-      {"batch_size_free", "A row does not depend on the batch size.", batch_size_free},
-      {"label_stays_in_row", "A row does not depend on another row's label.", label_stays_in_row},
-      {"label_matters", "Classes condition.", label_matters},
-      {"null_label_is_its_own", "Label -1 is no class.", null_label_is_its_own},
-      {"cost_counted", "Network evaluations and token-forwards are counted.", cost_counted},
-      {"smallest_layout", "One position, two codes.", smallest_layout},
-      {"weight_counts_tokens", "Weight is the number of scored tokens, total their sum.", weight_counts_tokens},
-      {"planes_normalised", "Probability stays inside a plane's vocabulary in training.", planes_normalised},
-      {"loss_is_teacher_forcing", "A ranked prior's loss is the likelihood that its session gives.", loss_is_teacher_forcing},
-      {"loss_repeatable", "All noise of the loss comes from the step's context.", loss_repeatable},
-      {"causal_leak", "A ranked prior learns nothing from random tokens.", causal_leak},
-      {"visible_not_scored", "An any-order prior learns nothing from random tokens.", visible_not_scored},
-      {"learns", "What one token says of the others is learnt.", learns},
-      {"ratio_per_sample", "How much is masked is drawn for each sample.", ratio_per_sample},
-      {"starts_near_uniform", "An untrained prior is near ln K.", starts_near_uniform},
-      {"every_parameter_used", "A gradient reaches every parameter.", every_parameter_used},
-      {"state_in_dictionary", "Parameters and buffers are the whole state.", state_in_dictionary},
-      {"created_from_seed", "Weights come from torch's generator alone.", created_from_seed},
-      {"global_state_kept", "Leaves torch's generator, threads and gradient mode alone.", global_state_kept},
+      {"order_fits", "one rank a position, ranks without gaps", order_fits},
+      {"asking_changes_nothing", "L1: asking twice gives one answer; padding is ignored", asking_changes_nothing},
+      {"sees_lower_only", "L2: what is committed at higher rank is not seen, bit for bit", sees_lower_only},
+      {"sees_committed", "L2: what is committed at lower rank is seen", sees_committed},
+      {"committed_scored_as_absent", "L3: teacher forcing equals the walk", committed_scored_as_absent},
+      {"keeps_committed", "L4: ids are those committed", keeps_committed},
+      {"finite_inside_vocabulary", "logits are finite inside a plane's vocabulary, -inf outside", finite_inside_vocabulary},
+      {"rows_independent", "a row does not depend on other rows", rows_independent},
+      {"batch_size_free", "a row does not depend on the batch size", batch_size_free},
+      {"label_stays_in_row", "a row does not depend on another row's label", label_stays_in_row},
+      {"label_matters", "classes condition", label_matters},
+      {"null_label_is_its_own", "label -1 is no class", null_label_is_its_own},
+      {"cost_counted", "network evaluations and token-forwards are counted", cost_counted},
+      {"smallest_layout", "one position, two codes", smallest_layout},
+      {"weight_counts_tokens", "weight is the number of scored tokens, total their sum", weight_counts_tokens},
+      {"planes_normalised", "probability stays inside a plane's vocabulary in training", planes_normalised},
+      {"loss_is_teacher_forcing", "a ranked prior's loss in eval mode, without label smoothing, is the likelihood that its session gives",
+       loss_is_teacher_forcing},
+      {"loss_repeatable", "all noise of the loss comes from the step's context", loss_repeatable},
+      {"causal_leak", "a ranked prior learns nothing from random tokens", causal_leak},
+      {"visible_not_scored", "an any-order prior learns nothing from random tokens", visible_not_scored},
+      {"learns", "what one token says of the others is learnt", learns},
+      {"ratio_per_sample", "how much is masked is drawn for each sample", ratio_per_sample},
+      {"starts_near_uniform", "an untrained prior is near ln K", starts_near_uniform},
+      {"every_parameter_used", "a gradient reaches every parameter", every_parameter_used},
+      {"state_in_dictionary", "parameters and buffers are the whole state", state_in_dictionary},
+      {"created_from_seed", "weights come from torch's generator alone", created_from_seed},
+      {"global_state_kept", "leaves torch's generator, threads and gradient mode alone", global_state_kept},
   };
 }
 

@@ -1,5 +1,5 @@
-// Laws of quantizers. Latents are 6 x (4 x 4) x 8 normal numbers, the noise that of a step. Laws about a codebook, a loss or
-// an option apply where the plugin has one. Tolerance 1e-5: values of one plugin computed in two ways.
+// Laws of quantizers. Latents are 6 x (4 x 4) x D normal numbers, D = 8 if the plugin takes that, the noise that of a step. Laws
+// about a codebook, a loss or an option apply where the plugin has one. Tolerance 1e-5: values of one plugin computed in two ways.
 #include "conformance/law_helpers.hpp"
 
 namespace tessera {
@@ -7,18 +7,21 @@ namespace {
 
 constexpr double kTolerance = 1e-5;
 constexpr int64_t kRows = 6;
-const QuantizerSpec kSpec{{4, 4, 8, true}};
+
+QuantizerSpec spec_of(const Subject& subject) { return {{4, 4, subject.depth, true}}; }
 
 StepContext step_context(int64_t step, uint64_t seed = 3) { return {step, 1000, Noise(seed, "laws").at(step)}; }
-at::Tensor latents(const std::string& purpose = "latents", int64_t rows = kRows) { return law_normal({rows, 16, 8}, purpose); }
+at::Tensor latents(const Subject& subject, const std::string& purpose = "latents", int64_t rows = kRows) {
+  return law_normal({rows, 16, subject.depth}, purpose);
+}
 
 // Started on 640 vectors, as the engine does it.
 std::shared_ptr<Quantizer> quantizer(const Subject& subject, bool training = false) {
-  auto made = make<Quantizer>(subject, kSpec);
+  auto made = make<Quantizer>(subject, spec_of(subject));
   made->eval();
   {
     torch::NoGradGuard no_grad;
-    made->start(law_normal({640, 8}, "start"), Noise(3, "start"));
+    made->start(law_normal({640, subject.depth}, "start"), Noise(3, "start"));
   }
   made->train(training);
   return made;
@@ -46,9 +49,9 @@ Failure shapes(const Subject& subject) {
   for (bool training : {false, true})
     for (int64_t rows : {1, 5}) {
       auto plugin = quantizer(subject, training);
-      auto z = latents("latents", rows);
+      auto z = latents(subject, "latents", rows);
       auto out = plugin->quantize(z, step_context(0));
-      int64_t length = plugin->layout(kSpec.latent).length();
+      int64_t length = plugin->layout(spec_of(subject).latent).length();
       if (out.zq_BND.sizes() != z.sizes() || out.zq_BND.scalar_type() != torch::kFloat)
         return fmt::format("zq: found {}, expected {} float32", shape_text(out.zq_BND), shape_text(z));
       if (out.ids_BN.dim() != 2 || out.ids_BN.size(0) != rows || out.ids_BN.size(1) != length || out.ids_BN.scalar_type() != torch::kLong)
@@ -62,8 +65,8 @@ Failure shapes(const Subject& subject) {
 
 Failure ids_in_range(const Subject& subject) {
   auto plugin = quantizer(subject);
-  auto layout = plugin->layout(kSpec.latent);
-  auto ids = plugin->quantize(law_normal({64, 16, 8}, "wide") * 3, step_context(0)).ids_BN;
+  auto layout = plugin->layout(spec_of(subject).latent);
+  auto ids = plugin->quantize(law_normal({64, 16, subject.depth}, "wide") * 3, step_context(0)).ids_BN;
   for (int64_t i = 0; i < layout.length(); ++i) {
     int64_t low = ids.select(1, i).min().item<int64_t>(), high = ids.select(1, i).max().item<int64_t>();
     if (low < 0 || high >= layout.vocabulary(i))
@@ -76,7 +79,7 @@ Failure lookup_equals_quantize(const Subject& subject) {
   torch::NoGradGuard no_grad;
   for (bool training : {false, true}) {
     auto plugin = quantizer(subject, training);
-    auto out = plugin->quantize(latents(), step_context(0));
+    auto out = plugin->quantize(latents(subject), step_context(0));
     double difference = largest_difference(plugin->lookup(out.ids_BN), out.zq_BND);
     if (difference > kTolerance) return fmt::format("lookup(ids) is {} away from zq, expected at most {}", difference, kTolerance);
   }
@@ -85,14 +88,15 @@ Failure lookup_equals_quantize(const Subject& subject) {
 
 Failure codes_are_told_apart(const Subject& subject) {
   auto plugin = quantizer(subject);
-  int64_t used = codes_used(plugin->quantize(law_normal({32, 16, 8}, "many"), step_context(0)).ids_BN);
-  if (used < 16) return fmt::format("512 random vectors took {} codes, expected at least 16", used);
+  int64_t used = codes_used(plugin->quantize(law_normal({32, 16, subject.depth}, "many"), step_context(0)).ids_BN);
+  const int64_t least = std::min<int64_t>(16, plugin->layout(spec_of(subject).latent).max_vocabulary() / 2);
+  if (used < least) return fmt::format("512 random vectors took {} codes, expected at least {}", used, least);
   return {};
 }
 
 Failure gradient_reaches_latent(const Subject& subject) {
   auto plugin = quantizer(subject, true);
-  auto z = latents().requires_grad_();
+  auto z = latents(subject).requires_grad_();
   auto out = plugin->quantize(z, step_context(0));
   if (!out.zq_BND.requires_grad()) return "zq carries no gradient, expected one to z";
   (out.zq_BND * law_normal(z.sizes(), "projection")).sum().backward();
@@ -103,7 +107,7 @@ Failure gradient_reaches_latent(const Subject& subject) {
 
 at::Tensor loss_gradient(const Subject& subject, at::Tensor& z, at::Tensor& zq) {
   auto plugin = quantizer(subject, true);
-  z = latents().requires_grad_();
+  z = latents(subject).requires_grad_();
   auto out = plugin->quantize(z, step_context(0));
   if (!out.loss.defined()) throw NotApplicable{"has no loss"};
   zq = out.zq_BND.detach();
@@ -122,7 +126,7 @@ Failure loss_pulls_latent_to_code(const Subject& subject) {
 }
 
 Failure beta_scales_encoder_half(const Subject& subject) {
-  if (!declares(subject, "beta")) throw NotApplicable{"has no beta"};
+  if (!declares(subject, "beta", "float")) throw NotApplicable{"has no beta of type float"};
   at::Tensor z, zq;
   auto one = loss_gradient(with(subject, "beta", 0.5), z, zq), two = loss_gradient(with(subject, "beta", 1.0), z, zq);
   if (!one.defined() || !two.defined()) return "the loss has no gradient to z, expected one scaled by beta";
@@ -133,10 +137,10 @@ Failure beta_scales_encoder_half(const Subject& subject) {
 }
 
 Failure beta_spares_codebook(const Subject& subject) {
-  if (!declares(subject, "beta")) throw NotApplicable{"has no beta"};
+  if (!declares(subject, "beta", "float")) throw NotApplicable{"has no beta of type float"};
   auto gradients = [&](double beta) {
     auto plugin = quantizer(with(subject, "beta", beta), true);
-    auto out = plugin->quantize(latents(), step_context(0));
+    auto out = plugin->quantize(latents(subject), step_context(0));
     ModuleState state;
     if (out.loss.defined() && out.loss.requires_grad()) out.loss.backward();
     for (const auto& entry : plugin->named_parameters())
@@ -155,7 +159,7 @@ Failure codebook_learns(const Subject& subject) {
   auto plugin = quantizer(subject, true);
   require_codebook(*plugin);
   auto before = plugin->codebook_KD().detach().clone();
-  auto out = plugin->quantize(latents() + 1, step_context(0));
+  auto out = plugin->quantize(latents(subject) + 1, step_context(0));
   if (out.loss.defined() && out.loss.requires_grad()) out.loss.backward();
   for (const auto& parameter : plugin->parameters())
     if (parameter.grad().defined() && parameter.grad().abs().max().item<double>() > 0) return {};
@@ -168,7 +172,7 @@ Failure codebook_learns(const Subject& subject) {
 Failure eval_keeps_state(const Subject& subject) {
   auto plugin = quantizer(subject);
   auto before = state_of(*plugin);
-  for (int64_t step = 0; step < 3; ++step) train_step(*plugin, latents(), step);
+  for (int64_t step = 0; step < 3; ++step) train_step(*plugin, latents(subject), step);
   auto name = first_difference(before, state_of(*plugin));
   if (!name.empty()) return fmt::format("'{}' changed in eval mode, expected it unchanged", name);
   return {};
@@ -178,7 +182,7 @@ Failure eval_keeps_state(const Subject& subject) {
 Failure quantize_keeps_state(const Subject& subject) {
   auto plugin = quantizer(subject, true);
   auto before = state_of(*plugin);
-  plugin->quantize(latents(), step_context(0));
+  plugin->quantize(latents(subject), step_context(0));
   auto name = first_difference(before, state_of(*plugin));
   if (!name.empty()) return fmt::format("'{}' changed in quantize, expected changes in after_step alone", name);
   return {};
@@ -186,14 +190,14 @@ Failure quantize_keeps_state(const Subject& subject) {
 
 Failure eval_ignores_noise(const Subject& subject) {
   auto plugin = quantizer(subject);
-  auto first = plugin->quantize(latents(), step_context(0, 1)), second = plugin->quantize(latents(), step_context(7, 2));
+  auto first = plugin->quantize(latents(subject), step_context(0, 1)), second = plugin->quantize(latents(subject), step_context(7, 2));
   if (!torch::equal(first.ids_BN, second.ids_BN)) return "ids in eval mode depend on the step's noise, expected them not to";
   return {};
 }
 
 Failure rows_apart(const Subject& subject) {
   auto plugin = quantizer(subject);
-  auto z = latents();
+  auto z = latents(subject);
   auto all = plugin->quantize(z, step_context(0)), two = plugin->quantize(z.slice(0, 0, 2), step_context(0));
   double difference = largest_difference(all.zq_BND.slice(0, 0, 2), two.zq_BND);
   if (!torch::equal(all.ids_BN.slice(0, 0, 2), two.ids_BN) || difference > kTolerance)
@@ -206,7 +210,7 @@ Failure steps_repeat(const Subject& subject) {
     auto plugin = quantizer(subject, true);
     for (int64_t step = 0; step < 3; ++step) {
       torch::manual_seed(static_cast<uint64_t>(step));
-      train_step(*plugin, latents(), step);
+      train_step(*plugin, latents(subject), step);
     }
     return state_of(*plugin);
   };
@@ -218,13 +222,13 @@ Failure steps_repeat(const Subject& subject) {
 
 Failure state_round_trip(const Subject& subject) {
   auto first = quantizer(subject, true);
-  for (int64_t step = 0; step < 3; ++step) train_step(*first, latents(), step);
-  auto second = make<Quantizer>(subject, kSpec, 9);
+  for (int64_t step = 0; step < 3; ++step) train_step(*first, latents(subject), step);
+  auto second = make<Quantizer>(subject, spec_of(subject), 9);
   second->train();
   copy_state(*first, *second);
   for (int64_t step = 3; step < 6; ++step) {
-    train_step(*first, latents("later"), step);
-    train_step(*second, latents("later"), step);
+    train_step(*first, latents(subject, "later"), step);
+    train_step(*second, latents(subject, "later"), step);
   }
   auto name = first_difference(state_of(*first), state_of(*second));
   if (!name.empty()) return fmt::format("'{}' goes another way after a checkpoint of parameters and buffers, expected the same", name);
@@ -244,7 +248,7 @@ Failure empty_step(const Subject& subject) {
 // An optimizer step of two micro-batches equals one of both together.
 Failure micro_batches_add_up(const Subject& subject) {
   auto whole = quantizer(subject, true), halves = quantizer(subject, true);
-  auto z = latents();
+  auto z = latents(subject);
   whole->quantize(z, step_context(0));
   for (const auto& part : z.split(kRows / 2)) halves->quantize(part, step_context(0));
   torch::NoGradGuard no_grad;
@@ -259,7 +263,7 @@ Failure micro_batches_add_up(const Subject& subject) {
 
 Failure state_holds_no_graph(const Subject& subject) {
   auto plugin = quantizer(subject, true);
-  auto z = latents().requires_grad_();
+  auto z = latents(subject).requires_grad_();
   for (int64_t step = 0; step < 2; ++step) {
     plugin->quantize(z * 1, step_context(step));
     plugin->after_step(step_context(step));
@@ -270,10 +274,10 @@ Failure state_holds_no_graph(const Subject& subject) {
 }
 
 Failure start_helps(const Subject& subject) {
-  auto plugin = make<Quantizer>(subject, kSpec);
+  auto plugin = make<Quantizer>(subject, spec_of(subject));
   plugin->eval();
   require_codebook(*plugin);
-  auto z = law_normal({40, 16, 8}, "start") * 4 + 3;
+  auto z = law_normal({40, 16, subject.depth}, "start") * 4 + 3;
   double before = distortion(*plugin, z);
   auto state = state_of(*plugin);
   torch::NoGradGuard no_grad;
@@ -287,10 +291,10 @@ Failure start_helps(const Subject& subject) {
 
 // Averages that do not begin with the start's counts and sums pull the codebook back at once.
 Failure start_lasts(const Subject& subject) {
-  auto plugin = make<Quantizer>(subject, kSpec);
+  auto plugin = make<Quantizer>(subject, spec_of(subject));
   plugin->eval();
   require_codebook(*plugin);
-  auto z = law_normal({40, 16, 8}, "start") * 4 + 3;
+  auto z = law_normal({40, 16, subject.depth}, "start") * 4 + 3;
   auto state = state_of(*plugin);
   {
     torch::NoGradGuard no_grad;
@@ -308,28 +312,29 @@ Failure start_lasts(const Subject& subject) {
 }
 
 Failure start_with_few_vectors(const Subject& subject) {
-  auto plugin = make<Quantizer>(subject, kSpec);
+  auto plugin = make<Quantizer>(subject, spec_of(subject));
   plugin->eval();
   torch::NoGradGuard no_grad;
-  plugin->start(law_normal({3, 8}, "few"), Noise(3, "start"));
+  plugin->start(law_normal({3, subject.depth}, "few"), Noise(3, "start"));
   for (const auto& [name, value] : state_of(*plugin))
     if (!value.isfinite().all().item<bool>()) return fmt::format("'{}' is not finite after a start with three vectors", name);
-  if (!plugin->quantize(latents(), step_context(0)).zq_BND.isfinite().all().item<bool>())
+  if (!plugin->quantize(latents(subject), step_context(0)).zq_BND.isfinite().all().item<bool>())
     return "zq is not finite after a start with three vectors";
   return {};
 }
 
 // The encoder moves away from every code but one or two; in time dead codes follow it.
 Failure dead_codes_revive(const Subject& subject) {
-  if (!declares(subject, "revival")) throw NotApplicable{"has no revival"};
+  if (!declares(subject, "revival", "bool")) throw NotApplicable{"has no revival of type bool"};
   auto changed = with(subject, "revival", true);
-  if (declares(subject, "decay")) changed = with(changed, "decay", 0.9);
+  if (declares(subject, "decay", "float")) changed = with(changed, "decay", 0.9);
   auto plugin = quantizer(changed, true);
-  auto far = law_normal({16, 16, 8}, "far") + 50;
+  auto far = law_normal({16, 16, subject.depth}, "far") + 50;
   for (int64_t step = 0; step < 60; ++step) train_step(*plugin, far, step);
   plugin->eval();
   int64_t used = codes_used(plugin->quantize(far, step_context(0)).ids_BN);
-  if (used < 64) return fmt::format("256 vectors far from the start use {} codes after 60 steps, expected at least 64", used);
+  const int64_t least = std::min<int64_t>(64, plugin->layout(spec_of(subject).latent).max_vocabulary() / 2);
+  if (used < least) return fmt::format("256 vectors far from the start use {} codes after 60 steps, expected at least {}", used, least);
   return {};
 }
 
@@ -338,7 +343,7 @@ Failure small_batch_kills_no_code(const Subject& subject) {
   auto plugin = quantizer(subject, true);
   require_codebook(*plugin);
   auto before = plugin->codebook_KD().detach().clone();
-  auto z = latents("small", 2);
+  auto z = latents(subject, "small", 2);
   auto ids = plugin->quantize(z, step_context(0)).ids_BN;
   torch::NoGradGuard no_grad;
   plugin->after_step(step_context(0));
@@ -356,7 +361,7 @@ Failure ties_go_to_the_lowest(const Subject& subject) {
   auto codebook = plugin->codebook_KD();
   codebook.copy_(codebook[0].clone().expand_as(codebook));
   if (!torch::equal(plugin->codebook_KD(), codebook)) throw NotApplicable{"computes its codebook"};
-  int64_t high = plugin->quantize(latents(), step_context(0)).ids_BN.max().item<int64_t>();
+  int64_t high = plugin->quantize(latents(subject), step_context(0)).ids_BN.max().item<int64_t>();
   if (high != 0) return fmt::format("all codes are equal, but id {} was chosen, expected 0", high);
   return {};
 }
@@ -364,7 +369,7 @@ Failure ties_go_to_the_lowest(const Subject& subject) {
 Failure large_latents_are_finite(const Subject& subject) {
   for (double scale : {0.0, 1e4}) {
     auto plugin = quantizer(subject, true);
-    auto out = plugin->quantize(latents() * scale, step_context(0));
+    auto out = plugin->quantize(latents(subject) * scale, step_context(0));
     if (!out.zq_BND.isfinite().all().item<bool>() || (out.loss.defined() && !out.loss.isfinite().item<bool>()))
       return fmt::format("latents of scale {} gave numbers that are not finite", scale);
   }
@@ -372,15 +377,17 @@ Failure large_latents_are_finite(const Subject& subject) {
 }
 
 Failure other_depth_refused(const Subject& subject) {
-  auto plugin = make<Quantizer>(subject, kSpec);
-  if (thrown<OptionError>([&] { plugin->layout({4, 4, 9, true}); }).empty())
-    return "layout() took a latent of 9 channels, expected an OptionError: it was made for 8";
+  auto plugin = make<Quantizer>(subject, spec_of(subject));
+  if (thrown<OptionError>([&] { plugin->layout({4, 4, subject.depth + 1, true}); }).empty())
+    return fmt::format("layout() took a latent of {} channels, expected an OptionError: it was made for {}", subject.depth + 1,
+                       subject.depth);
   return {};
 }
 
 Failure layout_follows_grid(const Subject& subject) {
-  auto plugin = make<Quantizer>(subject, kSpec);
-  for (const Grid& grid : {Grid{4, 4, 8, true}, Grid{2, 8, 8, true}, Grid{1, 32, 8, false}}) {
+  const int64_t depth = subject.depth;
+  auto plugin = make<Quantizer>(subject, spec_of(subject));
+  for (const Grid& grid : {Grid{4, 4, depth, true}, Grid{2, 8, depth, true}, Grid{1, 32, depth, false}}) {
     auto layout = plugin->layout(grid);
     for (const auto& plane : layout.planes())
       if (plane.spatial != grid.spatial || (grid.spatial && (plane.height > grid.height || plane.width > grid.width)))
@@ -394,10 +401,11 @@ Failure global_state_kept(const Subject& subject) {
   torch::manual_seed(5);
   auto before = GlobalState::now();
   std::shared_ptr<Quantizer> plugin;
-  if (!subject.descriptor->create(subject.host.get(), &subject.values, &kSpec, &plugin)) return "create failed: " + subject.host->failure;
+  const auto spec = spec_of(subject);
+  if (!subject.descriptor->create(subject.host.get(), &subject.values, &spec, &plugin)) return "create failed: " + subject.host->failure;
   plugin->train();
-  plugin->start(law_normal({200, 8}, "start"), Noise(3, "start"));
-  plugin->quantize(latents(), step_context(0));
+  plugin->start(law_normal({200, subject.depth}, "start"), Noise(3, "start"));
+  plugin->quantize(latents(subject), step_context(0));
   plugin->after_step(step_context(0));
   auto text = before.changed();
   if (!text.empty()) return text;

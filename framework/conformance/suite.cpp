@@ -10,6 +10,7 @@ namespace tessera {
 void LawHost::log(LogLevel, std::string_view text) { logs.emplace_back(text); }
 void LawHost::fail(std::string_view option, std::string_view text) {
   failure = option.empty() ? std::string(text) : fmt::format("{}: {}", option, text);
+  refused = !option.empty();
 }
 std::map<std::string, at::Tensor> LawHost::tensors(std::string_view option) {
   throw std::runtime_error(fmt::format("option '{}' names a file; there are none in a conformance check", option));
@@ -28,14 +29,16 @@ OptionValue value_of(const std::string& type, const nlohmann::json& json) {
 
 }  // namespace
 
-OptionValues default_values(const tessera_descriptor& descriptor) {
+OptionValues option_values(const tessera_descriptor& descriptor, const nlohmann::json& changes) {
   OptionValues values;
   for (size_t i = 0; i < descriptor.option_count; ++i) {
     const auto& option = descriptor.options[i];
     try {
-      values.set(option.name, value_of(option.type, nlohmann::json::parse(option.default_json)));
+      values.set(option.name, value_of(option.type, changes.contains(option.name) ? changes.at(option.name)
+                                                                                  : nlohmann::json::parse(option.default_json)));
     } catch (const nlohmann::json::exception&) {
-      throw std::runtime_error(fmt::format("option '{}' of type {} has the default {}", option.name, option.type, option.default_json));
+      throw std::runtime_error(fmt::format("option '{}' of type {} has the value {}", option.name, option.type,
+                                           changes.contains(option.name) ? changes.at(option.name).dump() : option.default_json));
     }
   }
   return values;
@@ -45,7 +48,50 @@ Subject default_subject(const tessera_descriptor& descriptor) {
   Subject subject;
   subject.name = descriptor.id;
   subject.descriptor = &descriptor;
-  subject.values = default_values(descriptor);
+  subject.values = option_values(descriptor);
+  return subject;
+}
+
+namespace {
+
+// A grid of positions that can tell rows from columns.
+bool has_room(const Subject& subject, const ImageShape& image) {
+  try {
+    const auto grid = make<Encoder>(subject, {image})->latents(image).at(0);
+    return !grid.spatial || (grid.height >= 3 && grid.width >= 3);
+  } catch (const std::exception&) {
+    return true;
+  }
+}
+
+}  // namespace
+
+Subject fitted(Subject subject) {
+  const std::string kind = subject.descriptor->kind;
+  if (kind == "encoder") {
+    std::optional<ImageShape> small;
+    for (int64_t side : {32, 28, 48, 56, 64, 96, 112, 128, 160, 192, 224, 256}) {
+      const ImageShape image{3, side, side};
+      if (!takes<Encoder>(subject, {image})) continue;
+      if (!small) small = image;
+      if (!has_room(subject, image)) continue;
+      subject.image = image;
+      return subject;
+    }
+    if (small) subject.image = *small;
+  } else if (kind == "quantizer") {
+    std::vector<int64_t> depths{8};
+    for (int64_t depth = 1; depth <= 64; ++depth) depths.push_back(depth);
+    depths.insert(depths.end(), {128, 256, 512, 768, 1024});
+    for (int64_t depth : depths)
+      if (takes<Quantizer>(subject, {{4, 4, depth, true}})) {
+        subject.depth = depth;
+        break;
+      }
+  } else if (kind == "prior") {
+    const TokenLayout layout({{2, 3, 5, true}});
+    if (!takes<Prior>(subject, {layout, subject.classes, nullptr}) && takes<Prior>(subject, {layout, 0, nullptr})) subject.classes = 0;
+  }
   return subject;
 }
 
@@ -75,10 +121,14 @@ Outcome check_law(const Law& law, const Subject& subject) {
 
 LawMatrix check_laws(const std::vector<Law>& laws, const std::vector<Subject>& subjects) {
   LawMatrix matrix{laws, {}, {}};
-  for (const auto& subject : subjects) matrix.subjects.push_back(subject.name);
+  std::vector<Subject> fit;
+  for (const auto& subject : subjects) {
+    matrix.subjects.push_back(subject.name);
+    fit.push_back(fitted(subject));
+  }
   for (const auto& law : laws) {
     auto& row = matrix.outcomes.emplace_back();
-    for (const auto& subject : subjects) row.push_back(check_law(law, subject));
+    for (const auto& subject : fit) row.push_back(check_law(law, subject));
   }
   return matrix;
 }

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -26,19 +27,28 @@ class LawHost : public Host {
 
   std::vector<std::string> logs;
   std::map<std::string, double> metrics;
-  std::string failure;  // "option: text" of the last fail()
+  std::string failure;   // "option: text" of the last fail()
+  bool refused = false;  // it was an OptionError
 };
 
-// One plugin with one setting of its options. Laws make as many instances of it as they need.
+// One plugin with one setting of its options. Laws make as many instances of it as they need, on what it takes: a plugin may refuse
+// (OptionError) images, latents or classes that it was not written for.
 struct Subject {
   std::string name;  // what the matrix prints: "gpt", "mutant=batch_size"
   const tessera_descriptor* descriptor = nullptr;
   OptionValues values;
   std::shared_ptr<LawHost> host = std::make_shared<LawHost>();
+  ImageShape image{3, 32, 32};  // of an encoder's laws
+  int64_t depth = 8;            // of the latents of a quantizer's laws, which lie on 4 x 4
+  int64_t classes = 3;          // of a prior's laws; 0 where it takes none
 };
 
-// The plugin's declared defaults. Throws std::runtime_error for a default that its declared type cannot hold.
-OptionValues default_values(const tessera_descriptor& descriptor);
+// The first image size, latent depth or number of classes that the plugin takes; unchanged where it refuses all that are tried.
+Subject fitted(Subject subject);
+
+// The plugin's declared defaults, and what `changes` (name -> value) says instead. Throws std::runtime_error for a value that its
+// declared type cannot hold.
+OptionValues option_values(const tessera_descriptor& descriptor, const nlohmann::json& changes = nlohmann::json::object());
 Subject default_subject(const tessera_descriptor& descriptor);
 
 // An instance; throws std::runtime_error with the plugin's own words where create() fails. torch's generator is seeded first.
@@ -47,6 +57,7 @@ std::shared_ptr<Kind> make(const Subject& subject, const typename KindTraits<Kin
   torch::manual_seed(seed);
   std::shared_ptr<Kind> made;
   subject.host->failure.clear();
+  subject.host->refused = false;
   if (!subject.descriptor->create(subject.host.get(), &subject.values, &spec, &made))
     throw std::runtime_error("create failed: " + subject.host->failure);
   return made;
@@ -55,6 +66,18 @@ std::shared_ptr<Kind> make(const Subject& subject, const typename KindTraits<Kin
 struct NotApplicable {
   std::string why;
 };
+
+// Whether the plugin can be made for `spec`: false where it refused it by an OptionError. What fails in another way counts as taken
+// and fails the laws.
+template <class Kind>
+bool takes(const Subject& subject, const typename KindTraits<Kind>::Spec& spec) {
+  try {
+    make<Kind>(subject, spec);
+  } catch (const std::runtime_error&) {
+    return !subject.host->refused;
+  }
+  return true;
+}
 
 // Empty = the law holds; else what was found and what was expected.
 using Failure = std::optional<std::string>;

@@ -33,8 +33,10 @@ void GlobalState::expect_unchanged(const std::string& who) const {
     at::GradMode::set_enabled(grad_);
     refuse("the grad mode", found ? "on" : "off", grad_ ? "on" : "off");
   }
-  if (auto found = c10::get_default_dtype_as_scalartype(); found != dtype_)
+  if (auto found = c10::get_default_dtype_as_scalartype(); found != dtype_) {
+    c10::set_default_dtype(c10::scalarTypeToTypeMeta(dtype_));
     refuse("the default dtype", c10::toString(found), c10::toString(dtype_));
+  }
   if (auto found = generator_seed(); found != generator_seed_) refuse("the seed of torch's generator", found, "the engine's");
 }
 

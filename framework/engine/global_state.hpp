@@ -11,8 +11,8 @@ namespace tessera {
 class GlobalState {
  public:
   GlobalState();  // as it stands now
-  // Throws Error(bad_plugin) "<who> changed …: found …, expected …; a plugin leaves global state alone", after putting threads
-  // and grad mode back.
+  // Throws Error(bad_plugin) "<who> changed …: found …, expected …; a plugin leaves global state alone", after putting threads,
+  // grad mode and default dtype back.
   void expect_unchanged(const std::string& who) const;
 
  private:

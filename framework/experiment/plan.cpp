@@ -19,8 +19,15 @@ Json plugins_of(const Cell& cell) {
   return plugins;
 }
 
+std::string plugin_ids(const Cell& cell) {
+  std::vector<std::string> ids;
+  for (const char* kind : {"encoder", "quantizer", "prior", "sampling"})
+    if (const auto plugin = cell.plugins.find(kind); plugin != cell.plugins.end()) ids.push_back(plugin->second->id);
+  return fmt::format("plugins {}", fmt::join(ids, ", "));
+}
+
 // "experiments/q.toml:9:1: sampling.plugin: found …, expected … (prior.plugin: experiments/q.toml:5:1)"
-void add_refusal(const Cell& cell, const Json& error, const std::string& source, Problems& problems) {
+void add_refusal(const Cell& cell, const Json& error, bool blamed, const std::string& source, Problems& problems) {
   const auto key = error.value("key", "");
   const auto place = [&](const std::string& name) {
     const auto found = cell.settings.find(name);
@@ -30,7 +37,7 @@ void add_refusal(const Cell& cell, const Json& error, const std::string& source,
   auto text = error.at("text").get<std::string>();
   if (const auto other = error.value("other", ""); !other.empty()) text += fmt::format(" ({}: {})", other, place(other));
   if (key.empty())
-    problems.add_line(fmt::format("{}: cell '{}': {}", source, cell.label, text));
+    problems.add_line(fmt::format("{}: cell '{}': {}{}", source, cell.label, text, blamed ? "" : fmt::format(" ({})", plugin_ids(cell))));
   else
     problems.add(place(key), key, text);
 }
@@ -85,19 +92,26 @@ const PlannedStage& Plan::stage(const std::string& key) const {
   return *std::find_if(stages.begin(), stages.end(), [&](const PlannedStage& s) { return s.key == key; });
 }
 
+std::string Plan::plugins_text(const PlannedStage& stage) const { return plugin_ids(cells.at(stage.cell)); }
+
 size_t Plan::count(StageState state) const {
   return static_cast<size_t>(std::count_if(stages.begin(), stages.end(), [&](const PlannedStage& s) { return s.state == state; }));
 }
 
 Plan make_plan(const Experiment& experiment, const Declarations& declarations, const Checker& check, const fs::path& results) {
-  Plan plan{experiment.name, experiment.question, experiment.source, experiment.baseline, experiment.seeds, {}, {}, {}, {}, {}};
+  Plan plan{experiment.name, experiment.question, experiment.source, experiment.baseline, experiment.seeds, {}, {}, {}, {}, {}, {}};
   Problems problems;
   plan.cells = expand_cells(experiment, declarations, problems);
   plan.answers = ask(plan.cells, check);
-  for (size_t i = 0; i < plan.cells.size(); ++i)
-    if (!plan.answers[i].value("ok", false))
-      for (const auto& error : plan.answers[i].at("errors")) add_refusal(plan.cells[i], error, plan.source, problems);
+  bool all_blamed = problems.empty();
+  for (size_t i = 0; i < plan.cells.size(); ++i) {
+    if (plan.answers[i].value("ok", false)) continue;
+    const bool blamed = plan.answers[i].value("blamed", false);  // then the text names the plugins
+    all_blamed = all_blamed && blamed;
+    for (const auto& error : plan.answers[i].at("errors")) add_refusal(plan.cells[i], error, blamed, plan.source, problems);
+  }
   plan.problems = problems.lines();
+  if (!problems.empty()) plan.problem_code = all_blamed ? ExitCode::bad_plugin : ExitCode::bad_config;
 
   std::map<std::string, size_t> known;
   for (size_t c = 0; c < plan.cells.size(); ++c) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.hpp"
 #include "experiment/stage_key.hpp"
 
 namespace tessera {
@@ -40,13 +41,16 @@ struct Plan {
   std::vector<Cell> cells;
   std::vector<Json> answers;  // one a cell: what tessera-host --check said
   std::vector<PlannedTrial> trials;
-  std::vector<PlannedStage> stages;   // distinct; inputs before those that need them
-  std::vector<std::string> problems;  // "origin: key: found …, expected …"; a plan with problems cannot run
+  std::vector<PlannedStage> stages;      // distinct; inputs before those that need them
+  std::vector<std::string> problems;     // "origin: key: found …, expected …"; a plan with problems cannot run
+  ExitCode problem_code = ExitCode::ok;  // bad_plugin where crashed or hanging plugins are all that is wrong
 
   const PlannedStage& stage(const std::string& key) const;
   // For humans: "" where all trials need it, "masked", "masked, halton", "5 cells"; with the seed where that tells it apart.
   std::string users(const PlannedStage& stage) const;
   size_t count(StageState state) const;
+  // "plugins conv, vq, gpt, scan_line", for failures that none of them can be blamed for.
+  std::string plugins_text(const PlannedStage& stage) const;
 };
 
 // Answers of `tessera-host --check`, one a request {"settings":…, "plugins":…}, in order.

@@ -238,15 +238,16 @@ class Scheduler {
     }
     if (result.reason.empty()) {
       const auto said = last_line(one.error_tail);
+      const auto plugins = plan_.plugins_text(*one.node->stage);
       if (one.stalled)
-        result.reason = fmt::format("its host reported nothing for {} seconds and was killed; --stall-limit SECONDS waits longer",
-                                    options_.stall_limit.count());
+        result.reason = fmt::format("its host reported nothing for {} seconds and was killed; --stall-limit SECONDS waits longer ({})",
+                                    options_.stall_limit.count(), plugins);
       else if (status.signal == 0 && !status.clean() && !said.empty())
         result.reason = said;
       else if (status.clean())
-        result.reason = "its host exited with code 0, but did not publish";
+        result.reason = fmt::format("its host exited with code 0, but did not publish ({})", plugins);
       else
-        result.reason = "its host " + status.describe() + (said.empty() ? "" : ": " + said);
+        result.reason = fmt::format("its host {} ({}){}", status.describe(), plugins, said.empty() ? "" : ": " + said);
     }
     return result;
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/error.hpp"
+#include "engine/global_state.hpp"
 #include "engine/manifest.hpp"
 #include "engine/option_values.hpp"
 #include "registry/catalog/loader.hpp"
@@ -49,9 +50,15 @@ std::shared_ptr<Kind> LoadedPlugins::create(const char* kind, const char* slot, 
   auto values = option_values(options, *node);
   hosts_.push_back(std::make_unique<PluginHost>(slot, values, run_));
   std::shared_ptr<Kind> made;
+  const GlobalState before;
   if (!descriptor.create(hosts_.back().get(), &values, &spec, &made))
     throw PluginRefusal(hosts_.back()->failed_key(), hosts_.back()->failed_text());
   if (!made) throw PluginRefusal(std::string(slot) + ".plugin", fmt::format("{} '{}': create gave no object", kind, descriptor.id));
+  try {
+    before.expect_unchanged(fmt::format("the constructor of {} '{}'", kind, descriptor.id));
+  } catch (const Error& error) {
+    throw PluginRefusal(std::string(slot) + ".plugin", error.what());
+  }
   return made;
 }
 

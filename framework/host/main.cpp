@@ -5,7 +5,7 @@
 //   tessera-host --check            reads settings, a line each, and says what they are or why they cannot be
 //   tessera-host --probe FILE…      opens plugin libraries and prints their manifests
 //   tessera-host --engine           prints what the engine itself declares
-//   tessera-host --conformance FILE checks a plugin against the laws of its kind
+//   tessera-host --conformance FILE OPTIONS checks a plugin against the laws of its kind; OPTIONS: a JSON object, name -> value
 //   tessera-host --fault-points     names of the points at which a test can kill it
 #include <dlfcn.h>
 #include <fmt/format.h>
@@ -15,6 +15,7 @@
 #include <torch/torch.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
@@ -65,6 +66,14 @@ void install_signal_handlers() {
   if (getppid() == 1) request_cancel();
 }
 
+// " (plugins conv, vq)": which of them threw is not known.
+std::string plugins_text(const Json& spec) {
+  std::vector<std::string> ids;
+  for (const char* kind : {"encoder", "quantizer", "prior", "sampling"})
+    if (spec.at("plugins").contains(kind)) ids.push_back(spec["plugins"][kind].at("id"));
+  return fmt::format(" (plugins {})", fmt::join(ids, ", "));
+}
+
 ExitCode compute(StageRun& run, LoadedPlugins& plugins) {
   std::string error;
   ExitCode code = ExitCode::run_failed;
@@ -81,12 +90,12 @@ ExitCode compute(StageRun& run, LoadedPlugins& plugins) {
     error = failed.what();
     code = failed.code();
   } catch (const c10::Error& failed) {
-    error = failed.what_without_backtrace();
+    error = failed.what_without_backtrace() + plugins_text(run.spec());
     run.event("error", failed.what());
   } catch (const std::exception& failed) {
-    error = failed.what();
+    error = failed.what() + plugins_text(run.spec());
   } catch (...) {
-    error = "a plugin threw something that is no std::exception";
+    error = "a plugin threw something that is no std::exception" + plugins_text(run.spec());
     code = ExitCode::bad_plugin;
   }
   run.event("error", error);
@@ -142,29 +151,33 @@ ExitCode check() {
   return ExitCode::ok;
 }
 
-ExitCode conformance(const std::string& file) {
+ExitCode conformance(const std::string& file, const Json& options) {
   const auto& descriptor = load_plugin(file, "");
   std::string kind = descriptor.kind;
   auto laws = kind == "encoder"     ? encoder_laws()
               : kind == "quantizer" ? quantizer_laws()
               : kind == "prior"     ? prior_laws()
                                     : sampling_laws();
+  Subject subject = default_subject(descriptor);
+  subject.values = option_values(descriptor, options);
+  subject = fitted(subject);
   // A line a law, as it is done: who waits sees where a plugin hangs.
-  bool held = true;
-  std::string failures;
+  size_t broken = 0, not_asked = 0;
   for (const auto& law : laws) {
-    auto matrix = check_laws({law}, {default_subject(descriptor)});
-    const bool failed = !matrix.all_held();
-    held = held && !failed;
-    failures += matrix.failures();
-    std::cout << fmt::format("{:<28}{}", law.id,
-                             failed                                         ? "FAILED"
-                             : matrix.outcomes[0][0].state == Outcome::held ? "held"
-                                                                            : "not asked")
-              << std::endl;
+    const auto outcome = check_law(law, subject);
+    broken += outcome.state == Outcome::failed;
+    not_asked += outcome.state == Outcome::not_applicable;
+    const char* verdict = outcome.state == Outcome::held ? "held" : outcome.state == Outcome::failed ? "FAILED" : "not asked";
+    std::cout << fmt::format("{:<28}{:<11}{}", law.id, verdict, law.what) << '\n';
+    auto text = outcome.text;
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    if (!text.empty()) std::cout << fmt::format("{:<28}{}", "", text) << '\n';
+    std::cout << std::flush;
   }
-  std::cout << failures << (held ? "every law is kept" : "laws are broken") << std::endl;
-  return held ? ExitCode::ok : ExitCode::bad_plugin;
+  std::cout << (broken == 0 ? fmt::format("every law is kept: {} held, {} not asked", laws.size() - not_asked, not_asked)
+                            : fmt::format("laws are broken: {} of {}", broken, laws.size()))
+            << std::endl;
+  return broken == 0 ? ExitCode::ok : ExitCode::bad_plugin;
 }
 
 ExitCode dispatch(const std::vector<std::string>& arguments) {
@@ -175,12 +188,13 @@ ExitCode dispatch(const std::vector<std::string>& arguments) {
   if (mode == "--check") return check();
   if (mode == "--probe") return run_probe({rest.begin(), rest.end()}, std::cout), ExitCode::ok;
   if (mode == "--engine") return std::cout << to_line(engine_manifest()) << "\n", ExitCode::ok;
-  if (mode == "--conformance" && rest.size() == 1) return conformance(rest[0]);
+  if (mode == "--conformance" && rest.size() == 2) return conformance(rest[0], parse_json(rest[1], "options"));
   if (mode == "--fault-points") {
     for (const auto& point : fault_points()) std::cout << point << "\n";
     return ExitCode::ok;
   }
-  fmt::print(stderr, "tessera-host: found '{}', expected work, --check, --probe FILE…, --engine, --conformance FILE or --fault-points\n",
+  fmt::print(stderr,
+             "tessera-host: found '{}', expected work, --check, --probe FILE…, --engine, --conformance FILE OPTIONS or --fault-points\n",
              mode);
   return ExitCode::bad_config;
 }

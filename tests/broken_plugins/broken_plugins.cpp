@@ -125,11 +125,15 @@ const std::vector<BrokenPlugin>& broken_plugins() {
       {"endless_loop_in_constructor.so", "never returns from its constructor", kCheck, "{check} took longer than 3 seconds"},
       {"exception_in_constructor.so", "throws an int in its constructor", kCheck, "the plugin threw something that is no std::exception"},
       {"prints_in_constructor.so", "prints in its constructor", kCheck, "a plugin printed to standard output: \"hello\\n\""},
-      {"crash_in_forward.so", "crashes in quantize()", kRun, "its host was killed by signal 11 (Segmentation fault)"},
-      {"exit_in_forward.so", "calls exit(0) in quantize()", kRun, "its host exited with code 0, but did not publish"},
+      {"changes_dtype_in_constructor.so", "sets the default dtype in its constructor", kCheck,
+       "the constructor of quantizer 'changes_dtype_in_constructor' changed the default dtype: found Double, expected Float; a plugin "
+       "leaves "
+       "global state alone"},
+      {"crash_in_forward.so", "crashes in quantize()", kRun, "its host was killed by signal 11 (Segmentation fault){plugins}"},
+      {"exit_in_forward.so", "calls exit(0) in quantize()", kRun, "its host exited with code 0, but did not publish{plugins}"},
       {"endless_loop_in_forward.so", "never returns from quantize()", kRun,
-       "its host reported nothing for 8 seconds and was killed; --stall-limit SECONDS waits longer"},
-      {"exception_in_forward.so", "throws an int in quantize()", kRun, "a plugin threw something that is no std::exception"},
+       "its host reported nothing for 8 seconds and was killed; --stall-limit SECONDS waits longer{plugins}"},
+      {"exception_in_forward.so", "throws an int in quantize()", kRun, "a plugin threw something that is no std::exception{plugins}"},
       {"changes_generator.so", "seeds torch's generator", kRun,
        "the quantizer changed the seed of torch's generator: found 1, expected the engine's; a plugin leaves global state alone"},
       {"changes_threads.so", "sets the number of threads", kRun,
@@ -164,6 +168,7 @@ std::vector<BrokenPlugin> make_broken_plugins(const fs::path& folder) {
     replace(entry.sentence, "{size}", std::to_string(broken.size()));
     replace(entry.sentence, "{machine}", kMachine);
     replace(entry.sentence, "{threads}", std::to_string(std::thread::hardware_concurrency()));  // all cores: one host at a time
+    replace(entry.sentence, "{plugins}", " (plugins conv, " + name + ", gpt, scan_line)");
     replace(entry.sentence, "{check}", "the check of encoder 'conv', prior 'gpt', quantizer '" + name + "', sampling 'scan_line'");
   }
   write(folder / "sound.so", broken);

@@ -43,6 +43,7 @@ class Misbehaving final : public Quantizer {
     if (is("exit_in_constructor")) std::exit(0);
     if (is("exception_in_constructor")) throw 7;
     if (is("prints_in_constructor")) std::printf("hello\n");
+    if (is("changes_dtype_in_constructor")) c10::set_default_dtype(caffe2::TypeMeta::Make<double>());
     while (is("endless_loop_in_constructor")) asm volatile("");
     scale_ = register_parameter("scale", torch::ones({1}));
   }

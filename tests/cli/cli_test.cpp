@@ -93,7 +93,7 @@ TEST_F(Cli, ErrorsSayWhatToDo) {
       {{"run", "e.toml", "-j", "two"}, 2, "tessera: tessera run: the argument ('two') for option '--jobs' is invalid\n"},
       {{"plugins", "lst"}, 2, "tessera: tessera plugins: found 'lst', expected list, describe, new or check; did you mean \"list\"?\n"},
       {{"plugins", "describe", "prior/gtp"},
-       3,
+       2,
        "tessera: found no plugin 'prior/gtp', expected one that `tessera plugins` lists; did you mean \"prior/gpt\"?\n"},
       {{"plugins", "new", "prio", "x"},
        2,
@@ -153,9 +153,12 @@ TEST_F(Cli, PluginsAreListedAndDescribed) {
 TEST_F(Cli, ScaffoldIsWrittenOnce) {
   EXPECT_EQ(call({"plugins", "new", "quantizer", "my_idea"}).status.code, 0);
   const auto text = read_file(home() / "my_idea" / "my_idea.cpp");
-  EXPECT_NE(text.find("TESSERA_EXPORT(Quantizer, MyIdea, \"my_idea\""), std::string::npos);
+  EXPECT_NE(text.find("TESSERA_EXPORT(Quantizer, MyIdeaQuantizer, \"my_idea\""), std::string::npos);
   EXPECT_EQ(text.find('@'), std::string::npos);
   EXPECT_EQ(call({"plugins", "new", "quantizer", "my_idea"}).status.code, 2);
+  const auto taken = call({"plugins", "new", "prior", "gpt"});
+  EXPECT_EQ(taken.status.code, 2);
+  EXPECT_NE(taken.err.find("found id 'gpt', expected another: "), std::string::npos) << taken.err;
 }
 
 TEST_F(Cli, RunTellsStagesAndReusesThem) {

@@ -23,6 +23,19 @@ TEST(EncoderConformance, OtherSettingsOfConv) {
   }
 }
 
+// A patch that cuts no image of 32 x 32, and one that leaves it two positions a side: the laws go where the plugin goes.
+TEST(EncoderConformance, LawsGoToTheSizeThatAnEncoderTakes) {
+  for (auto& subject : built_plugins("encoders"))
+    for (int64_t patch : {7, 16}) {
+      if (subject.name != "vit") continue;
+      subject.values.set("patch", patch);
+      subject.values.set("width", int64_t{64});
+      EXPECT_EQ(fitted(subject).image.height, patch == 7 ? 28 : 48);
+      auto matrix = check_laws(encoder_laws(), {subject});
+      EXPECT_TRUE(matrix.all_held()) << matrix.failures();
+    }
+}
+
 TEST(EncoderConformance, ConvSaysWhatIsWrong) {
   auto failure = [](const std::string& option, OptionValue value, ImageShape image = {3, 32, 32}) {
     for (auto& subject : built_plugins("encoders"))

@@ -28,6 +28,24 @@ TEST(QuantizerConformance, OtherSettings) {
   EXPECT_TRUE(matrix.all_held()) << matrix.table() << matrix.failures();
 }
 
+// Takes latents of 12 channels alone, as a product quantizer of fixed parts would.
+TEST(QuantizerConformance, LawsGoToTheDepthThatAQuantizerTakes) {
+  for (auto& subject : built_plugins("quantizers")) {
+    if (subject.name != "vq") continue;
+    static const tessera_descriptor& real = *subject.descriptor;
+    tessera_descriptor narrow = real;
+    narrow.create = [](void* host, const void* values, const void* spec, void* out) {
+      if (static_cast<const QuantizerSpec*>(spec)->latent.depth == 12) return real.create(host, values, spec, out);
+      static_cast<Host*>(host)->fail("plugin", "found another depth, expected 12");
+      return false;
+    };
+    subject.descriptor = &narrow;
+    EXPECT_EQ(fitted(subject).depth, 12);
+    auto matrix = check_laws(quantizer_laws(), {subject});
+    EXPECT_TRUE(matrix.all_held()) << matrix.failures();
+  }
+}
+
 TEST(QuantizerConformance, FsqSaysWhatIsWrong) {
   auto failure = [](std::vector<int64_t> levels) {
     for (auto& subject : built_plugins("quantizers"))

@@ -133,10 +133,15 @@ def main():
 
     done, by_phase, used_points, results = 0, collections.Counter(), set(), bench.fresh()
     for kind, what in plan:
-        for attempt in range(2):
-            # A point may be passed once in a process: a later passage is tried, then the first.
+        for attempt in range(2 if kind == "point" else 8):
+            # A point may be passed once in a process: a later passage is tried, then the first. A phase may be over too soon: then
+            # it is killed earlier.
             passage = random.choice([1, 2, 5]) if attempt == 0 else 1
-            died = kill_at_time(bench, results, *what) if kind == "time" else kill_at_point(bench, results, f"{what}:{passage}")
+            if kind == "time":
+                phase, delay = what
+                died = kill_at_time(bench, results, phase, delay / 3**attempt)
+            else:
+                died = kill_at_point(bench, results, f"{what}:{passage}")
             if died:
                 done += 1
                 if kind == "time":

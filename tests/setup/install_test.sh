@@ -14,13 +14,16 @@ cd "$scratch"
 mkdir idea results
 cd idea
 kinds="encoder quantizer prior sampling"
+# Ids that are names in the headers, too.
+id_of() { case $1 in encoder) echo options ;; quantizer) echo quantizer ;; prior) echo transformer ;; sampling) echo my_sampling ;; esac; }
 for kind in $kinds; do
-  "$tessera" plugins new "$kind" "my_$kind" >/dev/null
-  { cmake -S "my_$kind" -B "my_$kind/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" && cmake --build "my_$kind/build"; } >"my_$kind/log.txt" 2>&1 &
+  id=$(id_of "$kind")
+  "$tessera" plugins new "$kind" "$id" >/dev/null
+  { cmake -S "$id" -B "$id/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" && cmake --build "$id/build"; } >"$id/log.txt" 2>&1 &
 done
 wait
 for kind in $kinds; do
-  id=my_$kind
+  id=$(id_of "$kind")
   library=$(find "$id/build/plugins" -name "$id.so")
   [ -n "$library" ] || { cat "$id/log.txt"; echo "$id was not built"; exit 1; }
   "$tessera" plugins check "$library"

@@ -45,6 +45,13 @@ inline Constraint one_of(std::vector<std::string> choices) { return {std::nullop
 using OptionValue = std::variant<bool, int64_t, double, std::string, std::vector<bool>, std::vector<int64_t>, std::vector<double>,
                                  std::vector<std::string>>;
 
+// Of members that are options; File besides. `int` or `float` would not hold what a file may say.
+template <class T>
+inline constexpr bool is_option_type =
+    std::is_same_v<T, File> || std::is_same_v<T, bool> || std::is_same_v<T, int64_t> || std::is_same_v<T, double> ||
+    std::is_same_v<T, std::string> || std::is_same_v<T, std::vector<bool>> || std::is_same_v<T, std::vector<int64_t>> ||
+    std::is_same_v<T, std::vector<double>> || std::is_same_v<T, std::vector<std::string>>;
+
 // Values of a plugin's options, all present and already checked against its table.
 class TESSERA_API OptionValues {
  public:
@@ -63,6 +70,7 @@ class TESSERA_API OptionTable {
  public:
   template <class T>
   void operator()(const char* name, T& member, const char* doc, Effect effect, Constraint constraint = {}) {
+    static_assert(is_option_type<T>, "an option is a bool, int64_t, double, std::string or File, or a vector of one of the first four");
     add(name, type_name<T>(constraint), doc, to_json(member), effect, std::move(constraint));
   }
   // Valid until the next option is added.
