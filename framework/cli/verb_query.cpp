@@ -42,6 +42,7 @@ int verb_query(const Verb& verb, const std::vector<std::string>& arguments) {
   const Table table = with_ledger_errors(ledger_file(line.common().results), [&] {
     return query(database, sql, {line.words().begin() + 1, line.words().end()});
   });
+  if (table.rows.empty()) fmt::print(stderr, "tessera: no row answers this\n");
   if (line.common().json)
     print_json(to_json(table));
   else

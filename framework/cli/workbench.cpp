@@ -30,6 +30,8 @@ Checker Workbench::checker() const {
 
 fs::path find_experiment(const std::string& word) {
   if (fs::is_regular_file(word)) return word;
+  if (fs::path(word).extension() == ".toml")
+    throw Error(ExitCode::bad_config, fmt::format("found no file {}, expected an experiment file", word));
   auto named = fs::path("experiments") / (word + ".toml");
   if (fs::is_regular_file(named)) return named;
   throw Error(ExitCode::bad_config, fmt::format("found no file {}, expected an experiment file ({} is none either)", word, named.string()));

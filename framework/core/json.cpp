@@ -146,6 +146,7 @@ std::string canonical(const Json& value) {
 
 std::string to_line(const Json& value) {
   Writer writer(false);
+  writer.out.reserve(512);
   writer.value(value);
   return std::move(writer.out);
 }

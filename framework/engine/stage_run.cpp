@@ -89,8 +89,7 @@ std::filesystem::path StageRun::input(const std::string& slot, const std::string
 std::filesystem::path StageRun::output(const std::string& name) { return lease_.out() / name; }
 
 void StageRun::declare(const std::string& name, const MetricDeclaration& d) {
-  if (declared_[name]) return;
-  declared_[name] = true;
+  if (!declared_.insert(name).second) return;
   journal_.write({{"t", "metric"},
                   {"name", name},
                   {"axis", d.axis},
@@ -102,17 +101,23 @@ void StageRun::declare(const std::string& name, const MetricDeclaration& d) {
 }
 
 void StageRun::step(int64_t step, const std::map<std::string, double>& values) {
-  Json line{{"t", "step"}, {"s", step}, {"v", Json::object()}};
-  pending_.insert(values.begin(), values.end());
-  for (const auto& [name, value] : std::exchange(pending_, {})) {
+  // Written at every step of a training: nothing is made that is not needed.
+  Json scalars = Json::object();
+  auto add = [&](const std::string& name, double value) {
+    if (!scalars.emplace(name, encode_number(value)).second) return;
+    if (declared_.count(name)) return;
     MetricDeclaration scalar;
     scalar.axis = "step";
     scalar.goal = "none";
     scalar.definition = "scalar of a training step";
     declare(name, scalar);
-    line["v"][name] = encode_number(value);
-  }
-  journal_.write(line);
+  };
+  for (const auto& [name, value] : pending_) add(name, value);
+  pending_.clear();
+  for (const auto& [name, value] : values) add(name, value);
+  Json line{{"t", "step"}, {"s", step}};
+  line["v"] = std::move(scalars);
+  journal_.write(std::move(line));
   TESSERA_FAULT_POINT("run.step");
 }
 

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -80,7 +81,7 @@ class StageRun {
   Lease lease_;
   JournalWriter journal_;
   Json inputs_ = Json::object();
-  std::map<std::string, bool> declared_;
+  std::set<std::string> declared_;
   std::map<std::string, double> pending_;
   std::chrono::steady_clock::time_point started_, last_progress_;
   int64_t first_step_;
