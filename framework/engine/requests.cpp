@@ -80,4 +80,8 @@ at::Tensor sample_labels(const std::vector<std::string>& labels, const at::Tenso
   return out;
 }
 
+at::Tensor drop_labels(const at::Tensor& label_B, double probability, const Noise& noise) {
+  return label_B.masked_fill(noise.uniform({label_B.size(0)}, "label dropout") < probability, -1);
+}
+
 }  // namespace tessera

@@ -1,10 +1,11 @@
-// What a samples stage is asked for: which tokens are known from the start, and which label a sample has.
+// What samples and training rows are conditioned on: which tokens are known from the start, and which label a row has.
 #pragma once
 #include <torch/torch.h>
 
 #include <string>
 
 #include "tessera/layout.hpp"
+#include "tessera/noise.hpp"
 
 namespace tessera {
 
@@ -17,5 +18,8 @@ at::Tensor known_mask_N(const std::string& request, const TokenLayout& layout, u
 // Throws std::invalid_argument.
 at::Tensor sample_labels(const std::vector<std::string>& labels, const at::Tensor& train_labels_M, int64_t classes,
                          const at::Tensor& sample_B, uint64_t seed);
+
+// Each label becomes -1 with this probability, row by row: what classifier-free guidance needs in training (2207.12598).
+at::Tensor drop_labels(const at::Tensor& label_B, double probability, const Noise& noise);
 
 }  // namespace tessera

@@ -4,6 +4,7 @@
 #include "data/data_set.hpp"
 #include "engine/global_state.hpp"
 #include "engine/likelihood.hpp"
+#include "engine/requests.hpp"
 #include "engine/stages.hpp"
 #include "engine/token_file.hpp"
 #include "engine/trainer.hpp"
@@ -27,10 +28,7 @@ class PriorTask : public TrainTask {
     batch.ids_BN = tokens_.train_ids_VMN.index({views, rows_B}).to(torch::kLong);
     batch.index_B = rows_B;
     batch.condition.label_B = tokens_.train_labels_M.index_select(0, rows_B);
-    if (tokens_.classes > 0) {
-      auto dropped = step.noise.uniform({rows_B.size(0)}, "label dropout") < options_.label_dropout;
-      batch.condition.label_B = batch.condition.label_B.masked_fill(dropped, -1);
-    }
+    if (tokens_.classes > 0) batch.condition.label_B = drop_labels(batch.condition.label_B, options_.label_dropout, step.noise);
     batch.ids_BN = batch.ids_BN.to(device_);
     batch.index_B = batch.index_B.to(device_);
     batch.condition.label_B = batch.condition.label_B.to(device_);

@@ -64,5 +64,20 @@ TEST(SampleLabels, DependOnTheSampleAlone) {
   EXPECT_THROW(sample_labels({"cat"}, train, 3, torch::arange(1), 5), std::invalid_argument);
 }
 
+// The share is that asked for, each row is drawn alone, and labels that stay are those of the row.
+TEST(DropLabels, DropsEachRowWithItsProbability) {
+  const auto label_B = torch::arange(20000, torch::kLong) % 7;
+  const auto noise = Noise(3, "test").at(0);
+  const auto dropped_B = drop_labels(label_B, 0.1, noise) < 0;
+  EXPECT_NEAR(dropped_B.to(torch::kDouble).mean().item<double>(), 0.1, 4 * std::sqrt(0.1 * 0.9 / 20000));
+  EXPECT_TRUE(torch::equal(drop_labels(label_B, 0.1, noise).masked_select(~dropped_B), label_B.masked_select(~dropped_B)));
+  // Neighbours share no fate: as many pairs as chance gives.
+  const auto pairs = (dropped_B.slice(0, 1) & dropped_B.slice(0, 0, -1)).to(torch::kDouble).mean().item<double>();
+  EXPECT_NEAR(pairs, 0.01, 4 * std::sqrt(0.01 * 0.99 / 20000));
+  EXPECT_FALSE(torch::equal(drop_labels(label_B, 0.1, Noise(3, "test").at(1)), drop_labels(label_B, 0.1, noise))) << "another step";
+  EXPECT_TRUE(torch::equal(drop_labels(label_B, 0.0, noise), label_B));
+  EXPECT_TRUE((drop_labels(label_B, 1.0, noise) == -1).all().item<bool>());
+}
+
 }  // namespace
 }  // namespace tessera
