@@ -69,12 +69,22 @@ int describe(const CatalogPlugin& plugin, bool json) {
   return 0;
 }
 
-int scaffold(const Catalog& catalog, const std::string& kind, const std::string& id) {
-  if (const auto* known = catalog.find(kind, id))
+int scaffold(const CatalogSettings& settings, const std::string& kind, const std::string& id, bool json) {
+  if (const Catalog catalog(settings); const auto* known = catalog.find(kind, id))
     throw Error(ExitCode::bad_config, fmt::format("found id '{}', expected another: {} has it", id, known->file.string()));
   const auto folder = write_scaffold(kind, id, fs::current_path());
-  fmt::print("Wrote {0}/{1}.cpp and {0}/CMakeLists.txt. Next:\n", fs::relative(folder).string(), id);
-  fmt::print("  cmake -S {0} -B {0}/build -DCMAKE_PREFIX_PATH=<where Tessera is installed> && cmake --build {0}/build\n", id);
+  if (json) {
+    fmt::print("{}\n", Json({{"folder", folder.string()}, {"files", {id + ".cpp", "CMakeLists.txt"}}}).dump(2));
+    return 0;
+  }
+  fmt::print("Wrote {0}/{0}.cpp and {0}/CMakeLists.txt. Next:\n", id);
+  // Plugins are built against an installation; a build folder is none.
+  auto prefix = settings.host.parent_path().parent_path().string();
+  if (!fs::exists(fs::path(prefix) / "lib/cmake/Tessera")) {
+    fmt::print("  cmake --install {} --prefix $HOME/.local/tessera\n", prefix);
+    prefix = "$HOME/.local/tessera";
+  }
+  fmt::print("  cmake -S {0} -B {0}/build -DCMAKE_PREFIX_PATH={1} && cmake --build {0}/build\n", id, prefix);
   fmt::print("  tessera plugins --plugin-path {}/build/plugins\n", id);
   return 0;
 }
@@ -108,9 +118,15 @@ Json options_in(const std::vector<std::string>& words, const Json& manifest) {
   return chosen;
 }
 
+void print_law(const Json& law) {
+  fmt::print("{:<28}{:<11}{}\n", law.at("law").get<std::string>(), law.at("verdict").get<std::string>(), law.at("what").get<std::string>());
+  if (const auto text = law.at("text").get<std::string>(); !text.empty()) fmt::print("{:<28}{}\n", "", text);
+  std::fflush(stdout);
+}
+
 // The conformance suite runs in the host, which links what plugins link; it says a line a law. A library that cannot even be opened
 // is refused by the probe first.
-int check(const CatalogSettings& settings, const std::string& file, const std::vector<std::string>& words) {
+int check(const CatalogSettings& settings, const std::string& file, const std::vector<std::string>& words, bool json) {
   if (!fs::is_regular_file(file)) throw Error(ExitCode::bad_config, fmt::format("found no file '{}', expected a plugin's library", file));
   const auto probed = probe_files(settings, {fs::absolute(file)});
   if (probed.at(0).at("type") == "refused")
@@ -119,15 +135,20 @@ int check(const CatalogSettings& settings, const std::string& file, const std::v
   options.argv = {settings.host.string(), "--conformance", fs::absolute(file).string(), to_line(options_in(words, probed[0]))};
   Child child(options);
   const auto limit = law_limit();
-  std::string line, last, line_before_end;
+  Json laws = Json::array(), end;
+  std::string line;
   Child::Read read;
   while ((read = child.read_line(line, Clock::now() + limit)) == Child::Read::line) {
-    fmt::print("{}\n", line);
-    std::fflush(stdout);
-    line_before_end = line;
-    if (line.rfind(' ', 0) != 0) last = line.substr(0, line.find(' '));
+    const auto said = try_parse_json(line);
+    if (!said || !said->is_object()) continue;  // printed by the plugin
+    if (said->contains("law")) {
+      laws.push_back(*said);
+      if (!json) print_law(*said);
+    } else if (said->contains("kept")) {
+      end = *said;
+    }
   }
-  const std::string where = last.empty() ? "before the first law" : "after the law " + last;
+  const std::string where = laws.empty() ? "before the first law" : "after the law " + laws.back().at("law").get<std::string>();
   if (read == Child::Read::timeout) {
     child.kill();
     throw Error(ExitCode::bad_plugin, fmt::format("{}: nothing for {} seconds {}; killed", file, limit.count(), where));
@@ -135,10 +156,19 @@ int check(const CatalogSettings& settings, const std::string& file, const std::v
   const auto status = child.wait(Clock::now() + limit);
   if (!status || status->signal != 0)
     throw Error(ExitCode::bad_plugin, fmt::format("{}: the suite {} {}", file, status ? status->describe() : "does not end", where));
-  // Said as the last line: a plugin that ends the process has no verdict.
-  if (status->code == 0 && line_before_end.rfind("every law is kept", 0) != 0)
-    throw Error(ExitCode::bad_plugin, fmt::format("{}: the suite ended with code 0 {}, without a verdict", file, where));
-  return status->code;
+  // A plugin that ends the process has no verdict.
+  if (end.is_null())
+    throw Error(ExitCode::bad_plugin, fmt::format("{}: the suite ended with code {} {}, without a verdict", file, status->code, where));
+  const auto count = [&](const char* verdict) {
+    return std::count_if(laws.begin(), laws.end(), [&](const Json& law) { return law.at("verdict") == verdict; });
+  };
+  if (json)
+    fmt::print("{}\n", Json({{"kept", end.at("kept")}, {"laws", laws}}).dump(2, ' ', false, Json::error_handler_t::replace));
+  else if (end.at("kept"))
+    fmt::print("every law is kept: {} held, {} not asked\n", count("held"), count("not asked"));
+  else
+    fmt::print("{} of {} laws are broken\n", count("FAILED"), laws.size());
+  return static_cast<int>(end.at("kept") ? ExitCode::ok : ExitCode::bad_plugin);
 }
 
 void expect_words(const std::vector<std::string>& words, size_t count, const char* usage) {
@@ -154,11 +184,11 @@ int verb_plugins(const Verb& verb, const std::vector<std::string>& arguments) {
   const auto what = words.empty() ? "list" : words[0];
   if (what == "new") {
     expect_words(words, 3, "new KIND ID");
-    return scaffold(Catalog(catalog_settings(line.common())), words[1], words[2]);
+    return scaffold(catalog_settings(line.common()), words[1], words[2], line.common().json);
   }
   if (what == "check") {
     if (words.size() < 2) expect_words(words, 2, "check FILE [option=value …]");
-    return check(catalog_settings(line.common()), words[1], {words.begin() + 2, words.end()});
+    return check(catalog_settings(line.common()), words[1], {words.begin() + 2, words.end()}, line.common().json);
   }
   if (what == "list") {
     if (words.size() > 1) expect_words(words, 1, "list");

@@ -162,22 +162,17 @@ ExitCode conformance(const std::string& file, const Json& options) {
   subject.values = option_values(descriptor, options);
   subject = fitted(subject);
   // A line a law, as it is done: who waits sees where a plugin hangs.
-  size_t broken = 0, not_asked = 0;
+  bool kept = true;
   for (const auto& law : laws) {
     const auto outcome = check_law(law, subject);
-    broken += outcome.state == Outcome::failed;
-    not_asked += outcome.state == Outcome::not_applicable;
+    kept = kept && outcome.state != Outcome::failed;
     const char* verdict = outcome.state == Outcome::held ? "held" : outcome.state == Outcome::failed ? "FAILED" : "not asked";
-    std::cout << fmt::format("{:<28}{:<11}{}", law.id, verdict, law.what) << '\n';
     auto text = outcome.text;
     std::replace(text.begin(), text.end(), '\n', ' ');
-    if (!text.empty()) std::cout << fmt::format("{:<28}{}", "", text) << '\n';
-    std::cout << std::flush;
+    std::cout << to_line({{"law", law.id}, {"verdict", verdict}, {"what", law.what}, {"text", text}}) << std::endl;
   }
-  std::cout << (broken == 0 ? fmt::format("every law is kept: {} held, {} not asked", laws.size() - not_asked, not_asked)
-                            : fmt::format("laws are broken: {} of {}", broken, laws.size()))
-            << std::endl;
-  return broken == 0 ? ExitCode::ok : ExitCode::bad_plugin;
+  std::cout << to_line({{"kept", kept}}) << std::endl;
+  return kept ? ExitCode::ok : ExitCode::bad_plugin;
 }
 
 ExitCode dispatch(const std::vector<std::string>& arguments) {
