@@ -65,7 +65,7 @@ Experiment adhoc_experiment(const std::filesystem::path& results, const std::str
   }
   problems.raise();
   experiment.layers.push_back(std::move(changes));
-  experiment.axes.push_back({"from", {{label, {label, {}}}}});
+  experiment.axes.push_back({"from", {{label, {label, {}}, {{"from", label}}, "command line"}}});
   return experiment;
 }
 

@@ -34,9 +34,15 @@ Generated from the declarations of the engine and of the built-in plugins by `fr
 | `seeds` | number of repeats (`5` is 0…4), or a list of seeds |
 | `baseline` | label of the arm that `tessera compare` measures from |
 | `[arm.NAME]` | a variant: keys set in it hold in this arm only; an empty one is the file as it stands |
+| `[arm.NAME.grid]` | lists of values that vary in this arm only |
+| `[grid]` | `key = [a, b]`: each key is an axis |
+| `[zip.NAME]` | one axis: lists of equal length that move together |
+| `[ablate.NAME]` | one axis of all of them: nothing changed, then each factor alone |
+| `[random]` | one axis of `cap` random points: `key = {min = 1, max = 8}` (integers or numbers; `log = true` for the logarithm) or `key = {values = [a, b]}`; `seed` draws others, a larger `cap` adds points |
+| `[[exclude]]` | leaves out the cells where all of its keys have these values; `arm` and other axes count as keys |
 | `[SECTION]` | options, as listed below; `"${tokenizer.train.steps}"` takes the value of another key |
 
-Layers: defaults < `extends` < file < arm. On the command line `key=value` changes the file's layer, `key=a,b` makes an axis, `~key`
+Layers: defaults < `extends` < file < arm and other axes. Cells are the product of the axes; no key may be set by two of them. On the command line `key=value` changes the file's layer, `key=a,b` makes an axis, `~key`
 takes a key out. When a later layer changes a plugin, options of the same name and type carry over and the others lapse;
 `tessera plan` lists them. A key that nobody declares is an error.
 

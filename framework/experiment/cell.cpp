@@ -169,7 +169,13 @@ class Resolver {
       expected = fmt::format("an option of {} '{}'", selector->noun, cell_.plugins.at(selector->kind)->id);
     else if (declarations_.has_section(section))
       expected = fmt::format("an option of [{}]", section);
-    problem(entry.key_origin, key, fmt::format("found an unknown key, expected {}{}", expected, hint(did_you_mean(key, all_keys()))));
+    auto text = fmt::format("found an unknown key, expected {}{}", expected, hint(did_you_mean(key, all_keys())));
+    if (entry.varied && selector)
+      text += fmt::format(
+          "; the plugin is set at {}: vary the key in [arm.<name>.grid] of the arms that have it, or leave these cells out by "
+          "[[exclude]]",
+          cell_.settings.at(selector->key).origin);
+    problem(entry.key_origin, key, text);
   }
 
   std::vector<std::string> all_keys() const {
@@ -277,10 +283,68 @@ Json Cell::nested() const {
   return root;
 }
 
+namespace {
+
+// Whether a cell is one that the file leaves out. Cells with problems can be, too: that is what exclusions are for.
+bool excluded(const Cell& cell, const Exclusion& exclusion, std::vector<bool>& known) {
+  bool all = true;
+  for (size_t i = 0; i < exclusion.conditions.size(); ++i) {
+    const auto& condition = exclusion.conditions[i];
+    const auto axis = cell.axes.find(condition.key);
+    if (axis != cell.axes.end() && condition.value.is_string() && condition.value == axis->second) {
+      known[i] = true;
+      continue;
+    }
+    const auto setting = cell.settings.find(condition.key);
+    known[i] = known[i] || axis != cell.axes.end() || setting != cell.settings.end();
+    if (setting == cell.settings.end()) {
+      all = false;
+      continue;
+    }
+    const auto* schema = setting->second.schema;
+    const auto comparable = [&](const Json& value) { return schema && !schema->check(value) ? schema->normalised(value) : value; };
+    all = all && comparable(setting->second.value) == comparable(condition.value);
+  }
+  return all;
+}
+
+// The points of two cells where they differ, with their places: "b (e.toml:7:6)".
+std::string difference(const std::vector<const AxisPoint*>& cell, const std::vector<const AxisPoint*>& other) {
+  std::vector<std::string> places;
+  for (size_t a = 0; a < cell.size(); ++a)
+    if (cell[a] != other[a]) places.push_back(cell[a]->origin);
+  return fmt::format("{}", fmt::join(places, ", "));
+}
+
+// An arm, or the label of a cell.
+void check_baseline(const Experiment& experiment, const std::vector<Cell>& cells, Problems& problems) {
+  std::vector<std::string> arms, labels;
+  for (const auto& axis : experiment.axes)
+    for (const auto& point : axis.points)
+      if (const auto arm = point.axes.find("arm"); arm != point.axes.end() && (arms.empty() || arms.back() != arm->second))
+        arms.push_back(arm->second);
+  for (const auto& cell : cells) labels.push_back(cell.label);
+  const auto has = [&](const std::vector<std::string>& list) {
+    return std::find(list.begin(), list.end(), experiment.baseline) != list.end();
+  };
+  if (experiment.baseline.empty() || has(arms) || (has(labels) && !experiment.axes.empty())) return;
+  const auto& expected = arms.empty() ? labels : arms;
+  const auto near = did_you_mean(experiment.baseline, expected);
+  problems.add(experiment.baseline_origin, "baseline",
+               fmt::format("found {}, expected {}{}", shown(experiment.baseline),
+                           experiment.axes.empty() ? "no baseline in a file without arms"
+                                                   : fmt::format("{}: {}", arms.empty() ? "a cell" : "an arm", fmt::join(expected, ", ")),
+                           hint(near)));
+}
+
+}  // namespace
+
 std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations& declarations, Problems& problems) {
   std::vector<Cell> cells;
   std::vector<size_t> at(experiment.axes.size(), 0);
-  std::map<std::string, std::string> labels;  // hash -> label
+  std::map<std::string, std::pair<std::string, std::vector<const AxisPoint*>>> labels;  // hash -> label, points
+  std::vector<std::vector<bool>> known;                                                 // condition by condition: some cell has the key
+  for (const auto& exclusion : experiment.exclusions) known.emplace_back(exclusion.conditions.size(), false);
   for (bool more = true; more;) {
     std::vector<const Layer*> layers;
     std::vector<const AxisPoint*> points;
@@ -290,17 +354,26 @@ std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations&
       const auto& point = experiment.axes[a].points[at[a]];
       layers.push_back(&point.layer);
       points.push_back(&point);
-      cell.axes[experiment.axes[a].name] = point.label;
+      cell.axes.insert(point.axes.begin(), point.axes.end());
     }
     cell.label = cell_label(experiment, points);
-    if (Resolver(declarations, problems, cell).resolve(layers, experiment.source)) {
+    Problems own;
+    const bool sound = Resolver(declarations, own, cell).resolve(layers, experiment.source);
+    bool left_out = false;
+    for (size_t e = 0; e < experiment.exclusions.size(); ++e) left_out = excluded(cell, experiment.exclusions[e], known[e]) || left_out;
+    if (!left_out)
+      for (const auto& line : own.lines()) problems.add_line(line);
+    if (sound && !left_out) {
       cell.hash = cell_hash(cell);
-      const auto [same, fresh] = labels.emplace(cell.hash, cell.label);
+      const auto [same, fresh] = labels.emplace(cell.hash, std::pair(cell.label, points));
       if (fresh)
         cells.push_back(std::move(cell));
       else
         problems.add_line(
-            fmt::format("{}: cells '{}' and '{}' are equal, expected a difference", experiment.source, same->second, cell.label));
+            fmt::format("{}: cells '{}' ({}) and '{}' ({}) are equal, expected a difference: remove one, or leave it out by "
+                        "[[exclude]]",
+                        experiment.source, same->second.first, difference(same->second.second, points), cell.label,
+                        difference(points, same->second.second)));
     }
     // Count up, last axis fastest.
     more = false;
@@ -309,6 +382,13 @@ std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations&
       if (!more) at[a] = 0;
     }
   }
+  for (size_t e = 0; e < known.size(); ++e)
+    for (size_t i = 0; i < known[e].size(); ++i)
+      if (const auto& condition = experiment.exclusions[e].conditions[i]; !known[e][i])
+        problems.add(condition.key_origin, condition.key, "found an unknown key, expected one of a cell, or an axis");
+  check_baseline(experiment, cells, problems);
+  if (cells.empty() && problems.empty())
+    problems.add_line(fmt::format("{}: found no cell: [[exclude]] leaves out all of them", experiment.source));
   return cells;
 }
 

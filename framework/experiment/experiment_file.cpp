@@ -8,14 +8,15 @@
 #include "core/config.hpp"
 #include "core/error.hpp"
 #include "core/option_schema.hpp"
+#include "experiment/axes.hpp"
 
 namespace tessera {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kCommandLine = "command line";
-// Words at the top of an experiment file that are no settings. The last three come with a later version.
-const std::vector<std::string> kReserved = {"question", "extends", "seeds", "baseline", "arm", "grid", "zip", "ablate", "exclude"};
+// Words at the top of an experiment file that are neither settings nor axes.
+const std::vector<std::string> kReserved = {"question", "extends", "seeds", "baseline"};
 
 std::string head(const std::string& key) { return key.substr(0, key.find('.')); }
 
@@ -25,7 +26,9 @@ std::string tail(const std::string& key) {
   return dot == std::string::npos ? std::string() : key.substr(dot + 1);
 }
 
-bool is_reserved(const std::string& word) { return std::find(kReserved.begin(), kReserved.end(), word) != kReserved.end(); }
+bool is_reserved(const std::string& word) {
+  return AxisReader::reads(word) || std::find(kReserved.begin(), kReserved.end(), word) != kReserved.end();
+}
 
 bool beneath(const std::string& key, const std::string& prefix) {
   return key == prefix || (key.size() > prefix.size() && key.compare(0, prefix.size(), prefix) == 0 && key[prefix.size()] == '.');
@@ -125,8 +128,15 @@ class Reader {
       }
       Json points = Json::array();
       for (const auto& value : values) points.push_back(parse_config_value(value, kCommandLine));
-      replace(command_line_, {"grid." + key, points, kCommandLine, kCommandLine, fs::current_path()});
+      replace(command_line_, {axis_key(key), points, kCommandLine, kCommandLine, fs::current_path()});
     }
+  }
+
+  // Several values of a setting are a grid, of an arm's setting a grid of that arm; of anything else a list.
+  static std::string axis_key(const std::string& key) {
+    if (!is_reserved(head(key))) return "grid." + key;
+    const auto name = head(tail(key)), setting = tail(tail(key));
+    return head(key) == "arm" && !setting.empty() && head(setting) != "grid" ? fmt::format("arm.{}.grid.{}", name, setting) : key;
   }
 
   void remove(std::vector<Entry>& own, const std::string& key) {
@@ -186,14 +196,9 @@ class Reader {
       read_text(entry, word == "question" ? experiment_.question : experiment_.baseline);
     else if (word == "seeds")
       read_seeds(entry);
-    else if (word == "arm")
-      read_arm(entry);
-    else if (word == "grid")
-      read_grid(entry);
     else
-      problems_.add(entry.key_origin, entry.key,
-                    fmt::format("found section '{}', which this version does not support yet; it has arms and grids", word));
-    if (word == "baseline") baseline_origin_ = entry.origin;
+      axes_.read(entry);
+    if (word == "baseline") experiment_.baseline_origin = entry.origin;
   }
 
   void read_text(const Entry& entry, std::string& into) {
@@ -222,82 +227,10 @@ class Reader {
       experiment_.seeds = std::move(seeds);
   }
 
-  void read_arm(const Entry& entry) {
-    const auto rest = tail(entry.key);
-    if (rest.empty()) {
-      if (!entry.value.is_object() && !entry.value.is_null())
-        problems_.add(entry.origin, entry.key, fmt::format("found {}, expected tables [arm.<name>]", shown(entry.value)));
-      return;
-    }
-    const auto name = head(rest), key = tail(rest);
-    const bool table = entry.value.is_object() || entry.value.is_null();
-    if (key.empty() && !table) {
-      problems_.add(entry.origin, entry.key, fmt::format("found {}, expected a table [arm.{}]", shown(entry.value), name));
-      return;
-    }
-    auto& layer = point("arm", name, "arm." + name).layer;
-    if (table) return;
-    if (is_reserved(head(key)))
-      problems_.add(entry.key_origin, entry.key,
-                    fmt::format("found section '{}' in an arm, which this version does not support yet; it has arms and grids", head(key)));
-    else
-      layer.entries.push_back({key, entry.value, entry.origin, entry.key_origin, entry.folder});
-  }
-
-  void read_grid(const Entry& entry) {
-    const auto key = tail(entry.key);
-    if (entry.value.is_object() || entry.value.is_null()) return;
-    if (key.empty() || !entry.value.is_array() || entry.value.empty()) {
-      problems_.add(entry.origin, entry.key, fmt::format("found {}, expected a list of values", shown(entry.value)));
-      return;
-    }
-    for (size_t i = 0; i < entry.value.size(); ++i) {
-      const auto& value = entry.value[i];
-      if (std::find(entry.value.begin(), entry.value.begin() + static_cast<std::ptrdiff_t>(i), value) !=
-          entry.value.begin() + static_cast<std::ptrdiff_t>(i)) {
-        problems_.add(entry.origin, entry.key, fmt::format("found {} twice, expected different values", shown(value)));
-        continue;
-      }
-      const auto label = fmt::format("{}={}", key, value.is_string() ? value.get<std::string>() : canonical(value));
-      point(key, label, "grid." + key).layer.entries.push_back({key, value, entry.origin, entry.key_origin, entry.folder});
-    }
-  }
-
-  AxisPoint& point(const std::string& axis_name, const std::string& label, const std::string& layer_name) {
-    auto axis = std::find_if(experiment_.axes.begin(), experiment_.axes.end(), [&](const Axis& a) { return a.name == axis_name; });
-    if (axis == experiment_.axes.end()) axis = experiment_.axes.insert(axis, Axis{axis_name, {}});
-    for (auto& one : axis->points)
-      if (one.label == label) return one;
-    axis->points.push_back({label, {layer_name, {}}});
-    return axis->points.back();
-  }
-
   void finish() {
-    // Arms are the outermost axis, wherever the file has them: a table of cells then reads by arm.
-    std::stable_partition(experiment_.axes.begin(), experiment_.axes.end(), [](const Axis& a) { return a.name == "arm"; });
-    std::vector<std::string> arms;
-    if (!experiment_.axes.empty() && experiment_.axes[0].name == "arm")
-      for (const auto& point : experiment_.axes[0].points) arms.push_back(point.label);
-    check_axes();
+    experiment_.axes = axes_.finish(path_.string());
+    experiment_.exclusions = axes_.exclusions();
     check_command_line();
-    if (experiment_.baseline.empty() || std::find(arms.begin(), arms.end(), experiment_.baseline) != arms.end()) return;
-    const auto near = did_you_mean(experiment_.baseline, arms);
-    problems_.add(baseline_origin_, "baseline",
-                  fmt::format("found {}, expected {}{}", shown(experiment_.baseline),
-                              arms.empty() ? "no baseline in a file without arms" : fmt::format("an arm: {}", fmt::join(arms, ", ")),
-                              near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
-  }
-
-  // No key may be set by two axes: which of them wins would depend on their order.
-  void check_axes() {
-    for (size_t a = 0; a < experiment_.axes.size(); ++a)
-      for (size_t b = a + 1; b < experiment_.axes.size(); ++b)
-        for (const auto& point : experiment_.axes[a].points)
-          for (const auto& entry : point.layer.entries)
-            if (entry.key == experiment_.axes[b].name)
-              problems_.add(entry.key_origin, entry.key,
-                            fmt::format("found in {} and in the grid ({}), expected in one of them", point.layer.name,
-                                        experiment_.axes[b].points[0].layer.entries[0].key_origin));
   }
 
   // A word that every cell overrides would be ignored without notice.
@@ -314,13 +247,18 @@ class Reader {
           return false;
         });
         if (everywhere && first)
-          problems_.add(
-              kCommandLine, word.key,
-              fmt::format("found a value that {} overrides ({}), expected {}", axis.name == "arm" ? "every arm" : "the grid",
-                          first->key_origin,
-                          axis.name == "arm" ? fmt::format("arm.<name>.{}=…", word.key) : fmt::format("~grid.{} beside it", word.key)));
+          problems_.add(kCommandLine, word.key,
+                        axis.name == "arm" ? fmt::format("found a value that every arm overrides ({}), expected arm.<name>.{}=…",
+                                                         first->key_origin, word.key)
+                                           : fmt::format("found a value that {} overrides ({}), expected ~{} beside it",
+                                                         axis.points[0].layer.name, first->key_origin, section_of(axis)));
       }
     }
+  }
+
+  static std::string section_of(const Axis& axis) {
+    const auto& layer = axis.points[0].layer.name;
+    return layer == "the grid" ? "grid." + axis.name : layer;
   }
 
   fs::path path_;
@@ -328,8 +266,8 @@ class Reader {
   Experiment experiment_;
   std::vector<Entry> command_line_, command_line_settings_;
   std::vector<fs::path> chain_;  // of files being extended, for cycles
-  std::string baseline_origin_;
   Problems problems_;
+  AxisReader axes_{problems_};
 };
 
 }  // namespace

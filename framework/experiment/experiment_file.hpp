@@ -2,9 +2,10 @@
 //
 // Layers: extended files, in order and depth first < the file < the command line < points of the axes. A later layer wins.
 // An extended file is plain: settings and further extends. `~key` on the command line removes a key, and all beneath it,
-// from the file; `key=a,b` makes an axis.
+// from the file; `key=a,b` makes an axis. What axes there are: axes.hpp.
 #pragma once
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct Entry {
   std::string origin;            // of the value: "quickstart.toml:14:9" or "command line"
   std::string key_origin;        // of the key
   std::filesystem::path folder;  // what a relative path in the value is relative to
+  bool varied = false;           // by a grid, zip, ablation or random search
 };
 
 struct Layer {
@@ -27,21 +29,30 @@ struct Layer {
 };
 
 struct AxisPoint {
-  std::string label;  // "masked", "prior.layers=4"
+  std::string label;  // "masked", "prior.layers=4", "masked, sampling.steps=8"
   Layer layer;
+  std::map<std::string, std::string> axes;  // what the ledger says of it: axis -> label; an arm's own grid adds axes
+  std::string origin;                       // where it stands
 };
 
 struct Axis {
-  std::string name;  // "arm" or the key that it sets
+  std::string name;  // "arm", "ablate", "random", a zip's name, or the key of a grid
   std::vector<AxisPoint> points;
+};
+
+// Cells where all of these hold are left out. Keys: of settings, or names of axes.
+struct Exclusion {
+  std::string number;  // of the [[exclude]], from "0"
+  std::vector<Entry> conditions;
 };
 
 struct Experiment {
   std::string name;  // path below experiments/, without its ending
-  std::string question, source, baseline;
+  std::string question, source, baseline, baseline_origin;
   std::vector<int64_t> seeds = {0};
   std::vector<Layer> layers;
   std::vector<Axis> axes;  // arms first, then in the order of the file
+  std::vector<Exclusion> exclusions;
 };
 
 // Collects errors of meaning, so that all of them are shown at once.

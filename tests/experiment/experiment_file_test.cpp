@@ -104,7 +104,80 @@ TEST_F(ExperimentFile, GridsMultiplyArms) {
             (std::map<std::string, std::string>{{"arm", "a"}, {"prior.layers", "prior.layers=3"}, {"prior.width", "prior.width=16"}}));
 }
 
+TEST_F(ExperimentFile, AZipMovesItsKeysTogether) {
+  const auto all = cells(kBase + "[zip.size]\nprior.width = [8, 16]\nprior.heads = [2, 8]\n[grid]\nprior.layers = [2, 3]\n");
+  EXPECT_EQ(labels(all), (Labels{"prior.width=8, prior.heads=2, prior.layers=2", "prior.width=8, prior.heads=2, prior.layers=3",
+                                 "prior.width=16, prior.heads=8, prior.layers=2", "prior.width=16, prior.heads=8, prior.layers=3"}));
+  EXPECT_EQ(all[2].value("prior.width"), 16);
+  EXPECT_EQ(all[2].value("prior.heads"), 8);
+  EXPECT_EQ(all[2].axes.at("size"), "prior.width=16, prior.heads=8");
+}
+
+TEST_F(ExperimentFile, AnAblationChangesNothingAndThenEachFactorAlone) {
+  const auto all = cells(kBase + "[ablate.shallow]\nprior.layers = 1\n[ablate.narrow]\nprior.width = 8\nprior.heads = 2\n");
+  ASSERT_EQ(labels(all), (Labels{"unchanged", "shallow", "narrow"}));
+  EXPECT_EQ(all[0].value("prior.layers"), 4);
+  EXPECT_EQ(all[1].value("prior.layers"), 1);
+  EXPECT_EQ(all[1].value("prior.width"), 128) << "one factor alone";
+  EXPECT_EQ(all[2].value("prior.layers"), 4) << "one factor alone";
+  EXPECT_EQ(all[2].value("prior.heads"), 2);
+  EXPECT_EQ(all[2].axes, (std::map<std::string, std::string>{{"ablate", "narrow"}}));
+}
+
+TEST_F(ExperimentFile, AnArmsGridVariesThatArmAlone) {
+  const auto all = cells(
+      kBase + "[arm.a]\n[arm.b]\nprior.width = 8\n[arm.b.grid]\nprior.layers = [2, 3]\nprior.heads = [1, 2]\n[arm.c]\nprior.layers = 9\n");
+  ASSERT_EQ(labels(all), (Labels{"a", "b, prior.layers=2, prior.heads=1", "b, prior.layers=2, prior.heads=2",
+                                 "b, prior.layers=3, prior.heads=1", "b, prior.layers=3, prior.heads=2", "c"}));
+  EXPECT_EQ(all[4].value("prior.width"), 8);
+  EXPECT_EQ(all[4].axes,
+            (std::map<std::string, std::string>{{"arm", "b"}, {"prior.layers", "prior.layers=3"}, {"prior.heads", "prior.heads=2"}}));
+  EXPECT_EQ(labels(cells(kBase + "[arm.a]\n[arm.b]\nprior.width = 8\n", {"arm.b.prior.layers=2,3"})),
+            (Labels{"a", "b, prior.layers=2", "b, prior.layers=3"}));
+}
+
+TEST_F(ExperimentFile, ExclusionsLeaveOutCellsEvenThoseThatCouldNotBe) {
+  const std::string file = kBase + "[arm.a]\n[arm.masked]\nprior.plugin = \"maskgit\"\n[grid]\nprior.layers = [2, 3]\n";
+  EXPECT_EQ(labels(cells(file + "[[exclude]]\narm = \"masked\"\nprior.layers = 3\n")),
+            (Labels{"a, prior.layers=2", "a, prior.layers=3", "masked, prior.layers=2"}));
+  EXPECT_EQ(labels(cells(file + "[[exclude]]\narm = \"masked\"\n[[exclude]]\nprior.layers = 3\n")), Labels{"a, prior.layers=2"});
+  EXPECT_EQ(labels(cells(file + "[[exclude]]\nprior.plugin = \"maskgit\"\n")), (Labels{"a, prior.layers=2", "a, prior.layers=3"}));
+  // maskgit has no label smoothing: without the exclusion an error.
+  EXPECT_EQ(labels(cells(kBase + "[arm.a]\n[arm.masked]\nprior.plugin = \"maskgit\"\n[grid]\nprior.label_smoothing = [0.0, 0.1]\n"
+                                 "[[exclude]]\narm = \"masked\"\n")),
+            (Labels{"a, prior.label_smoothing=0.0", "a, prior.label_smoothing=0.1"}));
+}
+
+TEST_F(ExperimentFile, RandomSearchDrawsFromItsSeed) {
+  const std::string file = kBase +
+                           "[random]\nprior.layers = {min = 1, max = 3}\nprior.train.lr = {min = 1e-4, max = 1e-2, log = true}\n"
+                           "prior.heads = {values = [1, 2, 4]}\n";
+  const auto few = labels(cells(file, {"random.cap=20"})), many = labels(cells(file, {"random.cap=200"}));
+  ASSERT_EQ(few.size(), 20U);
+  EXPECT_EQ(Labels(many.begin(), many.begin() + 20), few) << "a larger cap keeps the points of a smaller one";
+  EXPECT_NE(labels(cells(file, {"random.cap=20", "random.seed=1"})), few);
+  std::map<int64_t, int> layers, heads;
+  int low = 0;
+  for (const auto& cell : cells(file, {"random.cap=200"})) {
+    ++layers[cell.value("prior.layers").get<int64_t>()];
+    ++heads[cell.value("prior.heads").get<int64_t>()];
+    const double lr = cell.value("prior.train.lr");
+    EXPECT_TRUE(lr >= 1e-4 && lr <= 1e-2) << lr;
+    low += lr < 1e-3;
+  }
+  // Each of three values 200/3 times, half of the rates below the middle of the logarithm: within four deviations.
+  ASSERT_EQ(layers.size(), 3U);
+  ASSERT_EQ(heads.size(), 3U);
+  for (const auto& count : {layers[1], layers[2], layers[3], heads[1], heads[2], heads[4]}) EXPECT_NEAR(count, 66.7, 27);
+  EXPECT_NEAR(low, 100, 29);
+  // Six different points are all that there are.
+  EXPECT_EQ(cells(kBase + "[random]\ncap = 50\nprior.layers = {min = 1, max = 3}\nprior.heads = {values = [1, 2]}\n").size(), 6U);
+}
+
 TEST_F(ExperimentFile, CommandLineMakesAxesAndRemoves) {
+  EXPECT_EQ(labels(cells(kBase + "[grid]\nprior.layers = [2, 3]\n", {"grid.prior.layers=4,5"})),
+            (Labels{"prior.layers=4", "prior.layers=5"}));
+  EXPECT_EQ(read_experiment(folder_.write("s.toml", kBase), {"seeds=1,4"}).seeds, (std::vector<int64_t>{1, 4}));
   EXPECT_EQ(labels(cells(kBase, {"prior.layers=2,3"})), (Labels{"prior.layers=2", "prior.layers=3"}));
   EXPECT_EQ(labels(cells(kBase + "[arm.a]\n[arm.b]\nprior.layers = 2\n", {"~arm.a"})), Labels{"b"});
   EXPECT_EQ(labels(cells(kBase + "[arm.a]\n", {"arm.b.prior.layers=2"})), (Labels{"a", "b"}));
@@ -232,34 +305,81 @@ INSTANTIATE_TEST_SUITE_P(
                   "baseline = \"causal\"\n",
                   {},
                   "e.toml:5:12: baseline: found \"causal\", expected no baseline in a file without arms"},
+        ErrorCase{"BaselineOfAnAblation",
+                  "baseline = \"unchangd\"\n[ablate.shallow]\nprior.layers = 1\n",
+                  {},
+                  "e.toml:5:12: baseline: found \"unchangd\", expected a cell: unchanged, shallow; did you mean \"unchanged\"?"},
         ErrorCase{"ArmNoTable", "[arm]\nmasked = 3\n", {}, "e.toml:6:10: arm.masked: found 3, expected a table [arm.masked]"},
         ErrorCase{"GridNoList", "[grid]\nprior.layers = 3\n", {}, "e.toml:6:16: grid.prior.layers: found 3, expected a list of values"},
         ErrorCase{
             "GridTwice", "[grid]\nprior.layers = [3, 3]\n", {}, "e.toml:6:16: grid.prior.layers: found 3 twice, expected different values"},
-        ErrorCase{"Zip",
-                  "[zip.size]\nprior.layers = [3]\n",
+        ErrorCase{"ZipOfUnequalLengths",
+                  "[zip.size]\nprior.layers = [3, 4]\nprior.width = [8]\n",
                   {},
-                  "e.toml:6:7: zip.size.prior.layers: found section 'zip', which this version does not support yet; it has arms and grids"},
+                  "e.toml:7:15: prior.width: found 1 values, expected 2 as prior.layers has (e.toml:6:7)"},
         ErrorCase{
-            "Ablate",
-            "[ablate.x]\nprior.layers = 3\n",
-            {},
-            "e.toml:6:7: ablate.x.prior.layers: found section 'ablate', which this version does not support yet; it has arms and grids"},
-        ErrorCase{"Exclude",
-                  "[[exclude]]\narm = \"a\"\n",
+            "ZipNoList", "[zip.size]\nprior.layers = 3\n", {}, "e.toml:6:16: zip.size.prior.layers: found 3, expected a list of values"},
+        ErrorCase{"AblateNoTable", "[ablate]\nx = 3\n", {}, "e.toml:6:5: ablate.x: found 3, expected tables [ablate.<name>]"},
+        ErrorCase{"ExcludeUnknown",
+                  "[arm.a]\n[[exclude]]\narm = \"a\"\nprior.layer = 3\n",
                   {},
-                  "e.toml:6:1: exclude.0.arm: found section 'exclude', which this version does not support yet; it has arms and grids"},
+                  "e.toml:8:7: prior.layer: found an unknown key, expected one of a cell, or an axis"},
+        ErrorCase{"ExcludeAll", "[[exclude]]\nprior.plugin = \"gpt\"\n", {}, "e.toml: found no cell: [[exclude]] leaves out all of them"},
+        ErrorCase{"ZipInArm",
+                  "[arm.a.zip.x]\nprior.layers = [3]\n",
+                  {},
+                  "e.toml:6:7: arm.a.zip.x.prior.layers: found 'zip' in an arm, expected settings or a grid"},
+        ErrorCase{"ArmAndItsGrid",
+                  "[arm.a]\nprior.layers = 3\n[arm.a.grid]\nprior.layers = [1, 2]\n",
+                  {},
+                  "e.toml:6:7: prior.layers: found in arm.a and in arm.a.grid (e.toml:8:7), expected in one of them"},
+        ErrorCase{"ArmGridAndGrid",
+                  "[arm.a.grid]\nprior.layers = [1, 2]\n[grid]\nprior.layers = [1, 2]\n",
+                  {},
+                  "e.toml:6:7: prior.layers: found in arm.a and in the grid (e.toml:8:7), expected in one of them"},
+        ErrorCase{"GridAndAblation",
+                  "[grid]\nprior.layers = [3, 5]\n[ablate.x]\nprior.layers = 1\n",
+                  {},
+                  "e.toml:6:7: prior.layers: found in the grid and in ablate.x (e.toml:8:7), expected in one of them"},
         ErrorCase{
-            "GridInArm",
-            "[arm.a.grid]\nprior.layers = [3]\n",
+            "GridOfAKeyThatAnArmLacks",
+            "[arm.a]\n[arm.masked]\nprior.plugin = \"maskgit\"\n[grid]\nprior.label_smoothing = [0.0, 0.1]\n",
             {},
-            "e.toml:6:7: arm.a.grid.prior.layers: found section 'grid' in an arm, which this version does not support yet; it has arms "
-            "and grids"},
+            "e.toml:9:7: prior.label_smoothing: found an unknown key, expected an option of prior plugin 'maskgit'; the plugin is set at "
+            "e.toml:7:16: vary the key in [arm.<name>.grid] of the arms that have it, or leave these cells out by [[exclude]]"},
+        ErrorCase{"RandomWithoutCap",
+                  "[random]\nprior.layers = {min = 1, max = 3}\n",
+                  {},
+                  "e.toml: random.cap: found nothing, expected the number of points"},
+        ErrorCase{"RandomNoRange",
+                  "[random]\ncap = 2\nprior.layers = 3\n",
+                  {},
+                  "e.toml:7:16: random.prior.layers: found 3, expected {min, max}, {min, max, log} or {values}"},
+        ErrorCase{"RandomFalls",
+                  "[random]\ncap = 2\nprior.layers = {min = 3, max = 1}\n",
+                  {},
+                  "e.toml:7:32: random.prior.layers.max: found a range from 3 to 1, expected one that rises"},
+        ErrorCase{"RandomLogOfZero",
+                  "[random]\ncap = 2\nprior.train.lr = {min = 0, max = 1, log = true}\n",
+                  {},
+                  "e.toml:7:34: random.prior.train.lr.max: found a range from 0 to 1, expected one that rises from above 0"},
+        ErrorCase{"RandomHalf",
+                  "[random]\ncap = 2\nprior.layers = {min = 3}\n",
+                  {},
+                  "e.toml:7:23: random.prior.layers.min: found no max for prior.layers, expected {min, max}, {min, max, log} or {values}"},
         ErrorCase{"TwoAxes",
                   "[arm.a]\nprior.layers = 3\n[grid]\nprior.layers = [1, 2]\n",
                   {},
                   "e.toml:6:7: prior.layers: found in arm.a and in the grid (e.toml:8:7), expected in one of them"},
-        ErrorCase{"EqualCells", "[arm.a]\n[arm.b]\nprior.layers = 4\n", {}, "e.toml: cells 'a' and 'b' are equal, expected a difference"},
+        ErrorCase{"EqualCells",
+                  "[arm.a]\n[arm.b]\nprior.layers = 4\n",
+                  {},
+                  "e.toml: cells 'a' (e.toml:5:6) and 'b' (e.toml:7:7) are equal, expected a difference: remove one, or leave it out by "
+                  "[[exclude]]"},
+        ErrorCase{"OverriddenByAZip",
+                  "[zip.size]\nprior.layers = [3, 5]\n",
+                  {"prior.layers=5"},
+                  "command line: prior.layers: found a value that zip.size overrides (e.toml:6:7), expected ~zip.size beside it"},
         ErrorCase{"OverriddenWord",
                   "[arm.a]\nprior.layers = 3\n",
                   {"prior.layers=5"},
