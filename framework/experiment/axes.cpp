@@ -151,8 +151,7 @@ void AxisReader::read_exclusion(const Entry& entry) {
   const auto number = head(rest), key = tail(rest);
   if (key.empty() || number.find_first_not_of("0123456789") != std::string::npos)
     return problem(entry, fmt::format("found {}, expected [[exclude]] with keys and values", shown(entry.value)));
-  auto exclusion =
-      std::find_if(exclusions_.begin(), exclusions_.end(), [&](const Exclusion& e) { return e.number == number; });
+  auto exclusion = std::find_if(exclusions_.begin(), exclusions_.end(), [&](const Exclusion& e) { return e.number == number; });
   if (exclusion == exclusions_.end()) exclusion = exclusions_.insert(exclusion, {number, {}});
   exclusion->conditions.push_back({key, entry.value, entry.origin, entry.key_origin, entry.folder});
 }
@@ -172,8 +171,9 @@ void AxisReader::multiply_arms() {
       for (const auto& grid : grids_of_arms_[arm.label]) {
         for (const auto& entry : arm.layer.entries)
           if (entry.key == grid.name && !grid.points.empty())
-            problems_.add(entry.key_origin, entry.key,
-                          fmt::format("found in arm.{0} and in arm.{0}.grid ({1}), expected in one of them", arm.label, grid.points[0].origin));
+            problems_.add(
+                entry.key_origin, entry.key,
+                fmt::format("found in arm.{0} and in arm.{0}.grid ({1}), expected in one of them", arm.label, grid.points[0].origin));
         std::vector<AxisPoint> next;
         for (const auto& point : points)
           for (const auto& value : grid.points) {
@@ -237,7 +237,8 @@ bool AxisReader::check_range(const Range& range) {
   const double min = range.parts.at("min").value, max = range.parts.at("max").value;
   const bool log = has("log") && range.parts.at("log").value.get<bool>();
   if (!(min < max) || (log && !(min > 0))) {
-    problem(range.parts.at("max"), fmt::format("found a range from {} to {}, expected one that rises{}", min, max, log ? " from above 0" : ""));
+    problem(range.parts.at("max"),
+            fmt::format("found a range from {} to {}, expected one that rises{}", min, max, log ? " from above 0" : ""));
     return false;
   }
   return true;
@@ -272,7 +273,8 @@ void AxisReader::draw_points(const std::string& experiment) {
   const auto found = std::find_if(axes_.begin(), axes_.end(), [](const Axis& a) { return a.name == "random"; });
   if (found == axes_.end()) return;
   if (cap_ == 0) problems_.add_line(fmt::format("{}: random.cap: found nothing, expected the number of points", experiment));
-  if (ranges_.empty() && problems_.empty()) problems_.add_line(fmt::format("{}: random: found no key, expected key = {{min, max}} or {{values}}", experiment));
+  if (ranges_.empty() && problems_.empty())
+    problems_.add_line(fmt::format("{}: random: found no key, expected key = {{min, max}} or {{values}}", experiment));
   bool sound = cap_ > 0 && !ranges_.empty();
   for (const auto& range : ranges_) sound = check_range(range) && sound;
   if (!sound) return;
