@@ -23,6 +23,7 @@ struct Observation {
   ComparedMetric metric;
   std::string axis;
   double value = kNan;
+  int64_t seed = 0;
 };
 
 // "evaluation.samples.free" and "samples.free" tell of one part.
@@ -32,11 +33,12 @@ std::string part_of(const std::string& slot) {
 
 double column_or_nan(SQLite::Statement& row, int i) { return row.isColumnNull(i) ? kNan : row.getColumn(i).getDouble(); }
 
-// Distinct (cell, slot, stage, metric): trials that share a stage give one observation.
+// Distinct (cell, seed, slot, stage, metric).
 std::vector<Observation> observations(SQLite::Database& database, const std::string& experiment) {
-  SQLite::Statement row(database,
-                        "SELECT DISTINCT cell, slot, stage, metric, goal, unit, definition, revision, timing, axis, value FROM v_score "
-                        "WHERE experiment = ? AND current AND done AND (slot LIKE 'evaluation.%' OR goal <> 'none')");
+  SQLite::Statement row(
+      database,
+      "SELECT DISTINCT cell, slot, stage, metric, goal, unit, definition, revision, timing, axis, value, seed FROM v_score "
+      "WHERE experiment = ? AND current AND done AND (slot LIKE 'evaluation.%' OR goal <> 'none')");
   row.bind(1, experiment);
   std::vector<Observation> found;
   while (row.executeStep()) {
@@ -44,7 +46,7 @@ std::vector<Observation> observations(SQLite::Database& database, const std::str
     Observation one;
     one.cell = text(0), one.slot = text(1), one.part = part_of(one.slot), one.stage = text(2);
     one.metric = {text(3), text(4), text(5), text(6), row.getColumn(7).getInt64(), row.getColumn(8).getInt() != 0};
-    one.axis = text(9), one.value = column_or_nan(row, 10);
+    one.axis = text(9), one.value = column_or_nan(row, 10), one.seed = row.getColumn(11).getInt64();
     found.push_back(std::move(one));
   }
   return found;
@@ -67,7 +69,7 @@ ComparedRow row_of(const std::map<size_t, ByStage>& by_metric, size_t metrics) {
   for (const auto& [metric, by_stage] : by_metric) {
     std::vector<double> values;
     for (const auto& [stage, value] : by_stage) values.push_back(value);
-    row.values[metric] = ComparedValue{estimate(values), std::nullopt};
+    row.values[metric] = ComparedValue{estimate(values), std::nullopt, std::nullopt, std::nullopt};
     row.stages = std::max(row.stages, static_cast<int64_t>(values.size()));
   }
   return row;
@@ -80,12 +82,13 @@ class PartBuilder {
     part_.name = std::move(name);
   }
 
-  void add(const std::string& cell, const std::string& stage, const ComparedMetric& metric, double value) {
+  void add(const std::string& cell, int64_t seed, const std::string& stage, const ComparedMetric& metric, double value) {
     size_t i = 0;
     while (i < part_.metrics.size() && (part_.metrics[i].name != metric.name || part_.metrics[i].revision != metric.revision)) ++i;
     if (i == part_.metrics.size()) part_.metrics.push_back(metric);
     stages_[cell].insert(stage);
     values_[cell][i][stage] = value;
+    by_seed_[cell][i][seed] = {stage, value};
   }
 
   ComparedPart build() {
@@ -105,17 +108,63 @@ class PartBuilder {
     for (size_t r = 0; base != none && r < part_.rows.size(); ++r)
       for (size_t i = 0; r != base && i < part_.metrics.size(); ++i) {
         auto &value = part_.rows[r].values[i], &from = part_.rows[base].values[i];
-        if (value && from) value->difference = value->estimate.mean - from->estimate.mean;
+        if (!value || !from) continue;
+        value->difference = value->estimate.mean - from->estimate.mean;
+        value->paired = pair(by_seed_[part_.rows[r].cells[0]][i], by_seed_[part_.rows[base].cells[0]][i]);
+        if (value->paired && value->paired->estimate.n > 0) value->difference = value->paired->estimate.mean;
       }
+    correct();
     return std::move(part_);
   }
 
  private:
+  using BySeed = std::map<int64_t, std::pair<std::string, double>>;
+
+  // A stage is not compared with itself. Pairs that share a stage are no independent evidence: together they are one, their mean.
+  static std::optional<PairedDifference> pair(const BySeed& row, const BySeed& base) {
+    std::map<std::pair<std::string, std::string>, double> pairs;  // of stages
+    for (const auto& [seed, one] : row)
+      if (const auto other = base.find(seed); other != base.end() && other->second.first != one.first)
+        pairs[{one.first, other->second.first}] = one.second - other->second.second;
+    if (pairs.empty()) return std::nullopt;
+    std::map<std::string, std::string> above;  // a stage -> another of its group
+    const auto root = [&](std::string stage) {
+      while (above.count(stage)) stage = above.at(stage);
+      return stage;
+    };
+    for (const auto& [stages, difference] : pairs)
+      if (const auto a = root(stages.first), b = root(stages.second); a != b) above[a] = b;
+    std::map<std::string, std::pair<double, int64_t>> groups;
+    for (const auto& [stages, difference] : pairs) {
+      auto& [sum, count] = groups[root(stages.first)];
+      sum += difference, ++count;
+    }
+    std::vector<double> values;
+    for (const auto& [stage, group] : groups) values.push_back(group.first / static_cast<double>(group.second));
+    return paired_difference(values);
+  }
+
+  // As many comparisons as rows that have the metric.
+  void correct() {
+    for (size_t i = 0; i < part_.metrics.size(); ++i) {
+      std::vector<ComparedValue*> compared;
+      std::vector<double> p;
+      for (auto& row : part_.rows)
+        if (row.values[i] && row.values[i]->paired && row.values[i]->paired->p) {
+          compared.push_back(&*row.values[i]);
+          p.push_back(*row.values[i]->paired->p);
+        }
+      const auto adjusted = holm(p);
+      for (size_t k = 0; k < compared.size(); ++k) compared[k]->p_holm = adjusted[k];
+    }
+  }
+
   std::vector<std::string> cells_;
   std::string baseline_;
   ComparedPart part_;
   std::map<std::string, std::set<std::string>> stages_;
   std::map<std::string, std::map<size_t, ByStage>> values_;  // cell → metric → stage → value
+  std::map<std::string, std::map<size_t, BySeed>> by_seed_;  // cell → metric → seed → stage and value
 };
 
 // One row a kind of calibration, in the columns of the part it stands below. "<row>.<metric>" is how they are recorded.
@@ -196,21 +245,33 @@ ComparedPart cost_of(SQLite::Database& database, const Comparison& comparison, c
   PartBuilder builder("cost", cells, "");
   while (row.executeStep())
     builder.add(
-        row.getColumn(0).getString(), row.getColumn(1).getString(),
+        row.getColumn(0).getString(), 0, row.getColumn(1).getString(),
         {row.getColumn(2).getString(), "min", "cpu s", "Processor seconds of one stage of this kind, all its runs together.", 1, true},
         column_or_nan(row, 3));
   return builder.build();
+}
+
+Json paired_json(const PairedDifference& paired, const std::optional<double>& p_holm) {
+  const auto& e = paired.estimate;
+  Json json = {{"n", e.n}, {"n_nan", e.n_nan}, {"mean", encode_number(e.mean)}, {"least_p", paired.least_p}};
+  if (e.deviation) json["sd"] = encode_number(*e.deviation);
+  if (e.half_width) json["interval95"] = {encode_number(e.mean - *e.half_width), encode_number(e.mean + *e.half_width)};
+  if (paired.p) json["p"] = *paired.p;
+  if (p_holm) json["p_holm"] = *p_holm;
+  if (paired.detectable) json["detectable"] = encode_number(*paired.detectable);
+  return json;
 }
 
 Json row_json(const ComparedPart& part, const ComparedRow& row) {
   Json values = Json::object();
   for (size_t i = 0; i < part.metrics.size(); ++i) {
     if (!row.values[i]) continue;
-    const auto& [e, difference] = *row.values[i];
+    const auto& [e, difference, paired, p_holm] = *row.values[i];
     Json value = {{"n", e.n}, {"n_nan", e.n_nan}, {"mean", encode_number(e.mean)}};
     if (e.deviation) value["sd"] = encode_number(*e.deviation);
     if (e.half_width) value["interval95"] = {encode_number(e.mean - *e.half_width), encode_number(e.mean + *e.half_width)};
     if (difference) value["difference"] = encode_number(*difference);
+    if (paired) value["paired"] = paired_json(*paired, p_holm);
     values[part.metrics[i].name] = std::move(value);
   }
   return {{"cells", row.cells}, {"baseline", row.baseline}, {"stages", row.stages}, {"values", std::move(values)}};
@@ -258,7 +319,7 @@ Comparison compare(SQLite::Database& database, const ComparisonRequest& request)
       builder = builders.emplace(one.part, PartBuilder(one.part, cells, comparison.baseline)).first;
       order.push_back(one.part);
     }
-    builder->second.add(one.cell, one.stage, one.metric, one.value);
+    builder->second.add(one.cell, one.seed, one.stage, one.metric, one.value);
   }
   // tokenizer, prior, samples…: the order of the pipeline.
   const auto rank = [](const std::string& part) { return part == "tokenizer" ? 0 : part == "prior" ? 1 : 2; };

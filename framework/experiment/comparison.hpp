@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/json.hpp"
-#include "experiment/statistics.hpp"
+#include "experiment/paired.hpp"
 
 namespace tessera {
 
@@ -20,7 +20,9 @@ struct ComparedMetric {
 
 struct ComparedValue {
   Estimate estimate;
-  std::optional<double> difference;  // of the means, from the baseline's; none for the baseline itself
+  std::optional<double> difference;        // from the baseline: the mean over pairs of equal seed, else of the means; none for the baseline
+  std::optional<PairedDifference> paired;  // from the baseline, by seed; none without a pair of distinct stages
+  std::optional<double> p_holm;            // of paired->p, corrected for the rows that are compared on this metric
 };
 
 struct ComparedRow {

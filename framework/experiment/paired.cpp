@@ -53,6 +53,7 @@ double paired_power(double effect, int64_t n, double alpha) {
   const double critical = boost::math::quantile(boost::math::students_t(degrees), 1 - alpha / 2);
   const double shift = std::abs(effect) * std::sqrt(static_cast<double>(n));
   if (shift == 0) return alpha;
+  if (shift > 100 * critical) return 1;  // and beyond what the series of the non-central t takes
   const boost::math::non_central_t distribution(degrees, shift);
   return boost::math::cdf(boost::math::complement(distribution, critical)) + boost::math::cdf(distribution, -critical);
 }

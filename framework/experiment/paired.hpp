@@ -10,10 +10,10 @@
 namespace tessera {
 
 struct PairedDifference {
-  Estimate estimate;                // of the differences: n pairs, mean, deviation, half width of the 95 % t-interval
-  std::optional<double> p;          // exact sign-flip test, two-sided; none without pairs or above kMostSignFlips
-  double least_p = 1;               // the smallest p that so many pairs can give: 2 / 2^n
-  std::optional<double> detectable; // the smallest true difference that these pairs would show with 80 % power; none below two
+  Estimate estimate;                 // of the differences: n pairs, mean, deviation, half width of the 95 % t-interval
+  std::optional<double> p;           // exact sign-flip test, two-sided; none without pairs or above kMostSignFlips
+  double least_p = 1;                // the smallest p that so many pairs can give: 2 / 2^n
+  std::optional<double> detectable;  // the smallest true difference that these pairs would show with 80 % power; none below two
 };
 
 inline constexpr int64_t kMostSignFlips = 40;

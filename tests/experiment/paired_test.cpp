@@ -60,6 +60,7 @@ TEST_F(PairedGolden, Power) {
   for (const auto& one : golden_.at("needed")) EXPECT_EQ(pairs_needed(one.at("effect")).value(), one.at("n").get<int64_t>());
   EXPECT_FALSE(pairs_needed(0));
   EXPECT_FALSE(pairs_needed(1e-4));
+  EXPECT_EQ(pairs_needed(1e17).value(), 2);
 }
 
 TEST_F(PairedGolden, Holm) {

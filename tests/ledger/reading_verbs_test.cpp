@@ -32,7 +32,7 @@ FakeResults* ReadingVerbs::results_ = nullptr;
 
 TEST_F(ReadingVerbs, Compare) {
   EXPECT_EQ(tessera("compare experiments/quick.toml").first, R"(quick: Does it work?
-4 of 4 trials done. Mean ± standard deviation over n distinct stages; ↑ more is better, ↓ less; * baseline, Δ the difference of the means from it.
+4 of 4 trials done. Mean ± standard deviation over n distinct stages; ↑ more is better, ↓ less; * baseline, Δ the difference from it, seed by seed.
 
 tokenizer
                              n   loss ↓  rate ↓ s
@@ -139,6 +139,44 @@ TEST(Compare, CalibrationAndSharedStages) {
   ASSERT_EQ(samples.calibration.size(), 2u);
   EXPECT_EQ(samples.calibration[0].cells, std::vector<std::string>{"real"});
   EXPECT_DOUBLE_EQ(samples.calibration[1].values[0]->estimate.mean, 36.0);
+}
+
+// Seeds share a tokenizer: pairs are of distinct stages, pairs that share a stage count once, and a seed that one arm lacks is none.
+TEST(Compare, DifferencesArePairedBySeed) {
+  FakeResults results("paired");
+  auto front = results.front("f", 1);
+  FakeResults::declare(front, "quick", {"causal", "masked", "halton"});
+  const auto evaluation = [&](const std::string& key, double value) {
+    auto run = results.run("evaluation", key, 1, 0);
+    run.metric("bits");
+    run.step(0, {{"bits", value}});
+    results.publish(run, "evaluation", key, 1);
+    run.end();
+  };
+  // Seed 3 is done for the baseline alone; masked and causal share their stage at seed 4; halton has one stage at seeds 0 and 1.
+  const std::map<std::string, std::map<int64_t, std::string>> keys = {{"causal", {{0, "c0"}, {1, "c1"}, {2, "c2"}, {3, "c3"}, {4, "same"}}},
+                                                                      {"masked", {{0, "m0"}, {1, "m1"}, {2, "m2"}, {4, "same"}}},
+                                                                      {"halton", {{0, "h"}, {1, "h"}, {2, "h2"}}}};
+  const std::map<std::string, double> values = {{"c0", 1}, {"c1", 11}, {"c2", 21}, {"c3", 500}, {"same", 7},
+                                                {"m0", 2}, {"m1", 14}, {"m2", 23}, {"h", 4},    {"h2", 5}};
+  for (const auto& [cell, by_seed] : keys)
+    for (const auto& [seed, key] : by_seed) FakeResults::trial(front, "quick", cell, seed, {{"evaluation.prior", key}});
+  for (const auto& [key, value] : values) evaluation(key, value);
+  record(results.folder());
+  auto database = open_read_only(ledger_file(results.folder()));
+  const auto part = compare(database, {"quick", {}}).parts.at(0);
+  ASSERT_EQ(part.rows.size(), 3u);
+  EXPECT_FALSE(part.rows[0].values[0]->paired) << "the baseline itself";
+  const auto& masked = *part.rows[1].values[0];
+  EXPECT_EQ(masked.paired->estimate.n, 3);
+  EXPECT_DOUBLE_EQ(masked.paired->estimate.mean, 2) << "1, 3, 2; by the means it would be -96.7";
+  EXPECT_DOUBLE_EQ(*masked.difference, 2);
+  EXPECT_DOUBLE_EQ(*masked.paired->estimate.deviation, 1);
+  EXPECT_DOUBLE_EQ(*masked.paired->p, 0.25);
+  const auto& halton = part.rows[2].values[0]->paired->estimate;
+  EXPECT_EQ(halton.n, 2) << "h against c0 and against c1 is one piece of evidence";
+  EXPECT_DOUBLE_EQ(halton.mean, ((3.0 - 7.0) / 2 - 16) / 2);
+  EXPECT_DOUBLE_EQ(*masked.p_holm, 0.5) << "two arms are compared";
 }
 
 TEST(Statistics, AgainstHandComputedValues) {
