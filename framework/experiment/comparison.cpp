@@ -93,32 +93,45 @@ class PartBuilder {
 
   ComparedPart build() {
     std::map<std::set<std::string>, size_t> seen;
-    const size_t none = std::numeric_limits<size_t>::max();
-    size_t base = none;
+    std::map<std::string, size_t> row_of_cell;
     for (const auto& cell : cells_) {
       if (!stages_.count(cell)) continue;
       const auto [place, is_new] = seen.emplace(stages_[cell], part_.rows.size());
       if (is_new) part_.rows.push_back(row_of(values_[cell], part_.metrics.size()));
       auto& row = part_.rows[place->second];
       row.cells.push_back(cell);
-      if (cell != baseline_) continue;
-      row.baseline = true;
-      base = place->second;
+      row_of_cell[cell] = place->second;
+      row.baseline = row.baseline || baseline_of(cell) == cell;
     }
-    for (size_t r = 0; base != none && r < part_.rows.size(); ++r)
-      for (size_t i = 0; r != base && i < part_.metrics.size(); ++i) {
-        auto &value = part_.rows[r].values[i], &from = part_.rows[base].values[i];
-        if (!value || !from) continue;
-        value->difference = value->estimate.mean - from->estimate.mean;
-        value->paired = pair(by_seed_[part_.rows[r].cells[0]][i], by_seed_[part_.rows[base].cells[0]][i]);
-        if (value->paired && value->paired->estimate.n > 0) value->difference = value->paired->estimate.mean;
-      }
+    for (auto& row : part_.rows)
+      if (const auto base = row_of_cell.find(baseline_of(row.cells[0])); base != row_of_cell.end() && !row.baseline)
+        compare_with(row, part_.rows[base->second]);
     correct();
     return std::move(part_);
   }
 
  private:
   using BySeed = std::map<int64_t, std::pair<std::string, double>>;
+
+  // Labels are "arm, axis point, …". The baseline of a cell is the cell of the baseline's arm at the same points of the other axes, as
+  // far as that arm has them: "masked, sampling.steps=8, prior.layers=6" has "causal, prior.layers=6".
+  std::string baseline_of(const std::string& cell) const {
+    const auto known = [&](const std::string& label) { return std::find(cells_.begin(), cells_.end(), label) != cells_.end(); };
+    for (auto comma = cell.find(", "); comma != std::string::npos; comma = cell.find(", ", comma + 1))
+      if (known(baseline_ + cell.substr(comma))) return baseline_ + cell.substr(comma);
+    return known(baseline_) ? baseline_ : "";
+  }
+
+  void compare_with(ComparedRow& row, const ComparedRow& base) {
+    for (size_t i = 0; i < part_.metrics.size(); ++i) {
+      auto& value = row.values[i];
+      const auto& from = base.values[i];
+      if (!value || !from) continue;
+      value->difference = value->estimate.mean - from->estimate.mean;
+      value->paired = pair(by_seed_[row.cells[0]][i], by_seed_[base.cells[0]][i]);
+      if (value->paired && value->paired->estimate.n > 0) value->difference = value->paired->estimate.mean;
+    }
+  }
 
   // A stage is not compared with itself. Pairs that share a stage are no independent evidence: together they are one, their mean.
   static std::optional<PairedDifference> pair(const BySeed& row, const BySeed& base) {

@@ -116,8 +116,12 @@ class FakeResults {
                                                 {"plugins", Json::object()}};
   }
   static void declare(FakeJournal& front, const std::string& experiment, const std::vector<std::string>& cells,
-                      const std::string& origin = "q.toml:3:1") {
-    front.write({{"t", "experiment"}, {"name", experiment}, {"question", "Does it work?"}, {"source", "q.toml"}, {"baseline", cells[0]}});
+                      const std::string& origin = "q.toml:3:1", const std::string& baseline = "") {
+    front.write({{"t", "experiment"},
+                 {"name", experiment},
+                 {"question", "Does it work?"},
+                 {"source", "q.toml"},
+                 {"baseline", baseline.empty() ? cells[0] : baseline}});
     for (const auto& cell : cells)
       front.write({{"t", "cell"},
                    {"experiment", experiment},

@@ -179,6 +179,31 @@ TEST(Compare, DifferencesArePairedBySeed) {
   EXPECT_DOUBLE_EQ(*masked.p_holm, 0.5) << "two arms are compared";
 }
 
+// With further axes each cell has the baseline's cell at the same points, as far as the baseline's arm varies there.
+TEST(Compare, TheBaselineStandsAtTheSamePointsOfOtherAxes) {
+  FakeResults results("axes");
+  auto front = results.front("f", 1);
+  const std::vector<std::string> cells = {"causal, layers=2", "causal, layers=4", "masked, steps=8, layers=2", "masked, steps=8, layers=4"};
+  FakeResults::declare(front, "quick", cells, "q.toml:3:1", "causal");
+  for (size_t i = 0; i < cells.size(); ++i) {
+    const auto key = "p" + std::to_string(i);
+    FakeResults::trial(front, "quick", cells[i], 0, {{"evaluation.prior", key}});
+    auto run = results.run("evaluation", key, 1, 0);
+    run.metric("bits");
+    run.step(0, {{"bits", std::vector<double>{1, 10, 3, 30}[i]}});
+    results.publish(run, "evaluation", key, 1);
+    run.end();
+  }
+  record(results.folder());
+  auto database = open_read_only(ledger_file(results.folder()));
+  const auto part = compare(database, {"quick", {}}).parts.at(0);
+  ASSERT_EQ(part.rows.size(), 4u);
+  EXPECT_TRUE(part.rows[0].baseline && part.rows[1].baseline);
+  EXPECT_FALSE(part.rows[1].values[0]->difference);
+  EXPECT_DOUBLE_EQ(*part.rows[2].values[0]->difference, 2);
+  EXPECT_DOUBLE_EQ(*part.rows[3].values[0]->difference, 20);
+}
+
 TEST(Statistics, AgainstHandComputedValues) {
   const auto e = estimate({1, 2, 3, 4, std::nan("")});
   EXPECT_EQ(e.n, 4);
