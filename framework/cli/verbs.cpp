@@ -7,6 +7,7 @@ int verb_run(const Verb&, const std::vector<std::string>&);
 int verb_plan(const Verb&, const std::vector<std::string>&);
 int verb_ls(const Verb&, const std::vector<std::string>&);
 int verb_show(const Verb&, const std::vector<std::string>&);
+int verb_diff(const Verb&, const std::vector<std::string>&);
 int verb_compare(const Verb&, const std::vector<std::string>&);
 int verb_query(const Verb&, const std::vector<std::string>&);
 int verb_grid(const Verb&, const std::vector<std::string>&);
@@ -21,6 +22,7 @@ const std::vector<Verb>& verbs() {
       {"plan", "FILE [key=value …]", "Show cells, stages to run or reuse, parameter counts and refusals; run nothing", verb_plan},
       {"ls", "[EXPERIMENT]", "List experiments, cells and trials", verb_ls},
       {"show", "TRIAL | STAGE", "Show one trial or one stage with its numbers and origin", verb_show},
+      {"diff", "TRIAL TRIAL", "Show what two trials do not share: options, stages, plugins, environment", verb_diff},
       {"compare", "EXPERIMENT [METRIC …]", "Compare arms: mean, deviation, number of distinct stages, cost", verb_compare},
       {"query", "SQL | @NAME", "Ask the ledger in SQL, read-only", verb_query},
       {"grid", "EXPERIMENT [-o FILE.png]", "Draw originals, reconstructions, samples and completions by arm", verb_grid},

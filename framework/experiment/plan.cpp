@@ -19,11 +19,22 @@ Json plugins_of(const Cell& cell) {
   return plugins;
 }
 
-std::string plugin_ids(const Cell& cell) {
+const std::vector<std::string> kAllPlugins = {"encoder", "quantizer", "prior", "sampling"};
+
+// The kinds of plugins that a stage's host loads.
+std::vector<std::string> loaded_plugins(const PlannedStage& stage) {
+  const auto& what = stage.kind == "evaluation" ? stage.subject : stage.kind;
+  if (what == "data") return {};
+  if (what == "tokenizer" || what == "tokens" || what == "calibration") return {"encoder", "quantizer"};
+  if (what == "prior") return {"encoder", "quantizer", "prior"};
+  return kAllPlugins;
+}
+
+std::string plugin_ids(const Cell& cell, const std::vector<std::string>& kinds) {
   std::vector<std::string> ids;
-  for (const char* kind : {"encoder", "quantizer", "prior", "sampling"})
+  for (const auto& kind : kinds)
     if (const auto plugin = cell.plugins.find(kind); plugin != cell.plugins.end()) ids.push_back(plugin->second->id);
-  return fmt::format("plugins {}", fmt::join(ids, ", "));
+  return ids.empty() ? "no plugins" : fmt::format("plugins {}", fmt::join(ids, ", "));
 }
 
 // "experiments/q.toml:9:1: sampling.plugin: found …, expected … (prior.plugin: experiments/q.toml:5:1)"
@@ -37,7 +48,8 @@ void add_refusal(const Cell& cell, const Json& error, bool blamed, const std::st
   auto text = error.at("text").get<std::string>();
   if (const auto other = error.value("other", ""); !other.empty()) text += fmt::format(" ({}: {})", other, place(other));
   if (key.empty())
-    problems.add_line(fmt::format("{}: cell '{}': {}{}", source, cell.label, text, blamed ? "" : fmt::format(" ({})", plugin_ids(cell))));
+    problems.add_line(
+        fmt::format("{}: cell '{}': {}{}", source, cell.label, text, blamed ? "" : fmt::format(" ({})", plugin_ids(cell, kAllPlugins))));
   else
     problems.add(place(key), key, text);
 }
@@ -92,7 +104,7 @@ const PlannedStage& Plan::stage(const std::string& key) const {
   return *std::find_if(stages.begin(), stages.end(), [&](const PlannedStage& s) { return s.key == key; });
 }
 
-std::string Plan::plugins_text(const PlannedStage& stage) const { return plugin_ids(cells.at(stage.cell)); }
+std::string Plan::plugins_text(const PlannedStage& stage) const { return plugin_ids(cells.at(stage.cell), loaded_plugins(stage)); }
 
 size_t Plan::count(StageState state) const {
   return static_cast<size_t>(std::count_if(stages.begin(), stages.end(), [&](const PlannedStage& s) { return s.state == state; }));
@@ -155,13 +167,15 @@ Json stage_spec(const Plan& plan, const PlannedStage& stage, const fs::path& res
   Json origins = Json::object();
   for (const auto& [key, setting] : cell.settings)
     if (setting.origin != "default") origins[key] = setting.origin;
+  Json plugins = Json::object(), all_plugins = plugins_of(cell);
+  for (const auto& kind : loaded_plugins(stage)) plugins[kind] = all_plugins.at(kind);
   Json spec = {{"results", fs::absolute(results).lexically_normal().string()},
                {"kind", stage.kind},
                {"key", stage.key},
                {"parts", stage.parts},
                {"seed", stage.seed},
                {"settings", std::move(settings)},
-               {"plugins", plugins_of(cell)},
+               {"plugins", std::move(plugins)},
                {"inputs", stage.inputs},
                {"numerics", numerics_class(cell)},
                {"threads", threads},

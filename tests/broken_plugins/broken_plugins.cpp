@@ -168,7 +168,7 @@ std::vector<BrokenPlugin> make_broken_plugins(const fs::path& folder) {
     replace(entry.sentence, "{size}", std::to_string(broken.size()));
     replace(entry.sentence, "{machine}", kMachine);
     replace(entry.sentence, "{threads}", std::to_string(std::thread::hardware_concurrency()));  // all cores: one host at a time
-    replace(entry.sentence, "{plugins}", " (plugins conv, " + name + ", gpt, scan_line)");
+    replace(entry.sentence, "{plugins}", " (plugins conv, " + name + ")");
     replace(entry.sentence, "{check}", "the check of encoder 'conv', prior 'gpt', quantizer '" + name + "', sampling 'scan_line'");
   }
   write(folder / "sound.so", broken);

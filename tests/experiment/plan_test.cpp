@@ -122,6 +122,8 @@ TEST(Plan, SpecHasWhatTheHostNeeds) {
   EXPECT_EQ(spec.at("settings").at("prior").at("plugin"), "gpt");
   EXPECT_EQ(spec.at("plugins").at("prior").at("file"), "/plugins/prior/gpt.so");
   EXPECT_FALSE(spec.at("plugins").contains("data_source"));
+  const auto& tokenizer = *std::find_if(plan.stages.begin(), plan.stages.end(), [](const auto& s) { return s.kind == "tokenizer"; });
+  EXPECT_EQ(stage_spec(plan, tokenizer, planner.results(), 2).at("plugins").size(), 2U) << "what it does not use is not on its record";
   EXPECT_EQ(spec.at("numerics"), (Json{{"device", "cpu"}, {"precision", "fp32"}, {"deterministic", true}}));
   EXPECT_FALSE(spec.at("settings").contains("numerics"));
   EXPECT_EQ(spec.at("origins").at("prior.seed"), "command line");

@@ -93,6 +93,18 @@ TEST_F(ReadingVerbs, ListShowDatabase) {
   EXPECT_EQ(tessera("query @scores quick frechet --csv").first.substr(0, 55), "experiment,cell,seed,slot,metric,value,unit,n,n_nan\nqui");
 }
 
+TEST_F(ReadingVerbs, DiffShowsWhatIsNotShared) {
+  EXPECT_EQ(tessera("diff quick/causal/0 quick/causal/0").first, "quick/causal/0 and quick/causal/0 differ in nothing that is on record\n");
+  EXPECT_EQ(
+      tessera("diff quick/causal/0 quick/cuasal/1"),
+      std::make_pair(std::string("tessera: diff: found no trial 'quick/cuasal/1', expected experiment/cell/seed as `tessera ls` lists "
+                                 "them; did you mean \"quick/causal/1\"?\n"),
+                     2));
+  const auto json = Json::parse(tessera("diff quick/causal/0 quick/masked/0 --json").first);
+  EXPECT_EQ(json.at("options"), Json::array()) << "the double has equal options";
+  EXPECT_EQ(json.at("stages").size(), 3u) << "the tokenizer is shared";
+}
+
 TEST(DamagedLedger, ExitsFourAndSaysWhatToDo) {
   FakeResults results("damaged-verb");
   write_experiment(results);
