@@ -99,9 +99,11 @@ void print_closing(const Plan& plan, const RunSummary& summary, const CommonOpti
   fmt::print("Cost        {} and {:.0f} CPU-seconds of hosts in this run\n", clock_text(summary.seconds), summary.cpu_seconds);
   const auto& trial = plan.trials.back();
   const auto name = fmt::format("{}/{}/{}", plan.experiment, plan.cells[trial.cell].label, trial.seed);
+  // Another temperature than the trial's own.
+  const auto temperature = plan.cells[trial.cell].value("sampling.logits.temperature") == 0.8 ? "0.9" : "0.8";
   fmt::print("\nTry next:\n");
   for (std::vector<std::string> words : {std::vector<std::string>{"show", name},
-                                         {"sample", name, "sampling.logits.temperature=0.9"},
+                                         {"sample", name, fmt::format("sampling.logits.temperature={}", temperature)},
                                          {"query", "SELECT cell, slot, metric, value FROM v_score WHERE goal <> 'none'"}}) {
     if (common.results != "results") words.insert(words.end(), {"--results", common.results.string()});
     for (const auto& folder : common.plugin_path) words.insert(words.end(), {"--plugin-path", folder.string()});

@@ -63,6 +63,7 @@ bool CommandLine::parse(const std::vector<std::string>& arguments, int min_words
   }
   common_.json = values["json"].as<bool>();
   if (values.count("results")) common_.results = values["results"].as<std::string>();
+  if (common_.results.empty()) throw Error(ExitCode::bad_config, "--results: found '', expected a folder");
   if (values.count("plugin-path"))
     for (const auto& folder : values["plugin-path"].as<std::vector<std::string>>()) common_.plugin_path.emplace_back(folder);
   if (values.count("words")) words_ = values["words"].as<std::vector<std::string>>();

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -66,6 +67,8 @@ int main(int argc, char** argv) {
   } catch (const tessera::Error& error) {
     tessera::complain(error.what());
     code = static_cast<int>(error.code());
+  } catch (const std::filesystem::filesystem_error& error) {
+    tessera::complain(error.path1().string() + ": " + error.code().message());
   } catch (const std::exception& error) {
     // `tessera ls | head` ends quietly: nobody reads on.
     if (errno != EPIPE) tessera::complain(error.what());

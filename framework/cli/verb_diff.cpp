@@ -51,8 +51,8 @@ std::string trial_id(SQLite::Database& database, const std::string& word) {
   std::vector<std::string> names;
   while (all.executeStep()) names.push_back(all.getColumn(0).getString());
   const auto near = did_you_mean(word, names);
-  throw Error(ExitCode::bad_config, fmt::format("diff: found no trial '{}', expected experiment/cell/seed as `tessera ls` lists them{}", word,
-                                                near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+  throw Error(ExitCode::bad_config, fmt::format("diff: found no trial '{}', expected experiment/cell/seed as `tessera ls` lists them{}",
+                                                word, near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
 }
 
 int diff(SQLite::Database& database, const CommonOptions& common, const std::string& first, const std::string& second) {

@@ -28,7 +28,7 @@ Table experiments(SQLite::Database& database) {
 
 struct Trial {
   int64_t id = 0, seed = 0, stages = 0, stages_done = 0;
-  std::string name, cell, state;
+  std::string name, cell, cell_hash, state;
   bool current = false;
   double cpu_seconds = 0;
   std::map<std::string, double> values;  // "part metric" → value
@@ -37,7 +37,8 @@ struct Trial {
 std::vector<Trial> trials_of(SQLite::Database& database, const std::string& experiment, bool retired) {
   SQLite::Statement row(
       database,
-      "SELECT t.id, t.trial, t.cell, t.seed, t.state, t.stages, t.stages_done, t.current, coalesce(t.cpu_seconds, 0) FROM v_trial t "
+      "SELECT t.id, t.trial, t.cell, t.seed, t.state, t.stages, t.stages_done, t.current, coalesce(t.cpu_seconds, 0), t.cell_hash FROM "
+      "v_trial t "
       "JOIN v_cell c ON c.experiment = t.experiment AND c.cell_hash = t.cell_hash WHERE t.experiment = ?1 AND (t.current OR ?2) "
       "ORDER BY t.current DESC, c.position, t.seed");
   row.bind(1, experiment);
@@ -48,7 +49,7 @@ std::vector<Trial> trials_of(SQLite::Database& database, const std::string& expe
     trial.id = row.getColumn(0).getInt64(), trial.name = row.getColumn(1).getString(), trial.cell = row.getColumn(2).getString();
     trial.seed = row.getColumn(3).getInt64(), trial.state = row.getColumn(4).getString(), trial.stages = row.getColumn(5).getInt64();
     trial.stages_done = row.getColumn(6).getInt64(), trial.current = row.getColumn(7).getInt() != 0;
-    trial.cpu_seconds = row.getColumn(8).getDouble();
+    trial.cpu_seconds = row.getColumn(8).getDouble(), trial.cell_hash = row.getColumn(9).getString();
     trials.push_back(std::move(trial));
   }
   return trials;
@@ -56,11 +57,12 @@ std::vector<Trial> trials_of(SQLite::Database& database, const std::string& expe
 
 // The first metric with a goal of each evaluated part says how a trial went; all of them stand in --json and in compare.
 std::vector<std::string> add_values(SQLite::Database& database, const std::string& experiment, std::vector<Trial>& trials) {
+  // By the cell's hash: a label may have stood for other options before.
   std::map<std::string, Trial*> by_name;
-  for (auto& trial : trials) by_name[trial.cell + "/" + std::to_string(trial.seed)] = &trial;
+  for (auto& trial : trials) by_name[trial.cell_hash + "/" + std::to_string(trial.seed)] = &trial;
   SQLite::Statement row(
       database,
-      "SELECT cell, seed, slot, metric, value FROM v_score WHERE experiment = ? AND done AND axis = 'step' AND goal <> 'none' AND "
+      "SELECT cell_hash, seed, slot, metric, value FROM v_score WHERE experiment = ? AND done AND axis = 'step' AND goal <> 'none' AND "
       "NOT timing AND slot LIKE 'evaluation.%' AND slot <> 'evaluation.calibration'");
   row.bind(1, experiment);
   std::vector<std::string> order;

@@ -1,10 +1,15 @@
 // query: the user's own SQL, or a named query. `tessera query` alone lists the named ones and the views.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/program_options.hpp>
+#include <iterator>
+#include <sstream>
 
 #include "cli/ledger_access.hpp"
 #include "cli/text_table.hpp"
+#include "core/error.hpp"
+#include "experiment/comparison.hpp"
 #include "registry/ledger/database.hpp"
 #include "registry/ledger/schema.hpp"
 
@@ -20,6 +25,19 @@ void print_what_there_is() {
              queries.text(), views.text());
 }
 
+// "EXPERIMENT [METRIC]": names are those of the ledger, what stands before the bracket must be given.
+void check_parameters(SQLite::Database& database, const NamedQuery& named, std::vector<std::string>& values) {
+  std::istringstream words(named.parameters);
+  std::vector<std::string> names{std::istream_iterator<std::string>(words), {}};
+  const auto needed =
+      static_cast<size_t>(std::find_if(names.begin(), names.end(), [](const auto& name) { return name[0] == '['; }) - names.begin());
+  if (values.size() < needed || values.size() > names.size())
+    throw Error(ExitCode::bad_config, fmt::format("query @{}: found {}, expected {}", named.name,
+                                                  values.size() == 1 ? "1 word" : fmt::format("{} words", values.size()),
+                                                  names.empty() ? "none" : named.parameters));
+  if (!values.empty() && names[0].find("EXPERIMENT") != std::string::npos) values[0] = find_ledger_experiment(database, values[0]);
+}
+
 }  // namespace
 
 int verb_query(const Verb& verb, const std::vector<std::string>& arguments) {
@@ -33,15 +51,16 @@ int verb_query(const Verb& verb, const std::vector<std::string>& arguments) {
     return 0;
   }
   std::string sql = line.words()[0];
-  if (sql[0] == '@') sql = named_query(sql.substr(1)).sql;
+  std::vector<std::string> values(line.words().begin() + 1, line.words().end());
+  const NamedQuery* named = sql[0] == '@' ? &named_query(sql.substr(1)) : nullptr;
+  if (named) sql = named->sql;
   if (sql_only) {
     fmt::print("{}\n", sql);
     return 0;
   }
   auto database = open_ledger(line.common());
-  const Table table = with_ledger_errors(ledger_file(line.common().results), [&] {
-    return query(database, sql, {line.words().begin() + 1, line.words().end()});
-  });
+  if (named) check_parameters(database, *named, values);
+  const Table table = with_ledger_errors(ledger_file(line.common().results), [&] { return query(database, sql, values); });
   if (table.rows.empty()) fmt::print(stderr, "tessera: no row answers this\n");
   if (line.common().json)
     print_json(to_json(table));

@@ -112,7 +112,12 @@ int run_experiment(const Experiment& experiment, const RunRequest& request) {
     summary = run_stages(plan, {bench.host(), common.results, request.jobs, available_cores(), request.stall_limit}, display);
   }
   journal.end(front_state(summary.code), static_cast<int>(summary.code));
-  record(common.results);
+  try {
+    record(common.results);
+  } catch (const Error& error) {
+    if (summary.code == ExitCode::ok) throw;
+    fmt::print(stderr, "tessera: warning: {}\n", error.what());  // a full disk has ended the run; what to do stands below
+  }
 
   if (common.json)
     fmt::print("{}\n", run_json(plan, summary, summary.code == ExitCode::ok ? draw_pictures(plan, common) : std::vector<Picture>())

@@ -14,7 +14,7 @@ class Cifar10Source {
     std::string path;
     template <class Visitor>
     void visit(Visitor& v) {
-      v("path", path, "The archive, or the folder it unpacks to.", Effect::inference);
+      v("path", path, "The archive, or the folder it unpacks to; relative to the file that names it.", Effect::inference);
     }
   };
   explicit Cifar10Source(Options options) : options_(std::move(options)) {}

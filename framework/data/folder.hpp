@@ -14,7 +14,7 @@ class FolderSource {
     int64_t size = 32;
     template <class Visitor>
     void visit(Visitor& v) {
-      v("path", path, "The folder.", Effect::inference);
+      v("path", path, "The folder, relative to the file that names it.", Effect::inference);
       v("size", size, "Height and width: the shorter side is brought to it, then the middle is cut out.", Effect::architecture,
         range(8, 1024));
     }

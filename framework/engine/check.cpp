@@ -78,6 +78,8 @@ Json check_settings(const Json& settings, PluginFactory& plugins) {
     }
   } catch (const PluginRefusal& refused) {
     fail(refused.key(), refused.what());
+  } catch (const DataError& error) {
+    fail("data." + error.option(), error.what());
   } catch (const Error& error) {
     fail("data", error.what());
   } catch (const c10::Error& error) {
@@ -85,8 +87,14 @@ Json check_settings(const Json& settings, PluginFactory& plugins) {
   } catch (const std::exception& error) {
     fail("", error.what());
   }
-  if (!errors.empty()) return {{"ok", false}, {"errors", errors}};
-  return answer;
+  if (errors.empty()) return answer;
+  // A refusal holds as long as the data are what they were; of data that could not be read nothing is known.
+  Json refused = {{"ok", false}, {"errors", errors}};
+  if (answer.contains("data"))
+    refused["data"] = answer["data"];
+  else
+    refused["unsettled"] = true;
+  return refused;
 }
 
 }  // namespace tessera

@@ -10,6 +10,9 @@
 namespace tessera {
 namespace {
 
+// Where images lie: like a file, relative to what names it, but read by its source alone.
+constexpr const char* kDataPath = "data.path";
+
 struct Split {
   std::string section, option;
 };
@@ -233,6 +236,8 @@ class Resolver {
       }
       setting.value = setting.schema->normalised(setting.value);
       if (setting.schema->type == "file" && setting.origin != "default") setting.value = absolute_file(key, setting);
+      if (key == kDataPath && setting.origin != "default" && setting.value != "")
+        setting.value = std::filesystem::absolute(folders_[key] / setting.value.get<std::string>()).lexically_normal().string();
     }
   }
 

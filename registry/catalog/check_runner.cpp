@@ -48,8 +48,9 @@ std::vector<Json> CheckRunner::run(const std::vector<Json>& requests) const {
     if (!answers[i].is_null()) continue;
     answers[i] = std::move(asked[next++]);
     answers[i].erase("id");
-    // An answer that a crash stands for may be better next time.
-    if (!answers[i].value("blamed", false)) cache.store("answers", keys[i], {{"answer", answers[i]}, {"watched", watched(answers[i])}});
+    // An answer that a crash stands for may be better next time; so may one about data that could not be read.
+    if (!answers[i].value("blamed", false) && !answers[i].value("unsettled", false))
+      cache.store("answers", keys[i], {{"answer", answers[i]}, {"watched", watched(answers[i])}});
   }
   return answers;
 }

@@ -14,7 +14,8 @@ class CheckRunner {
 
   // Requests {"settings": SETTINGS, "plugins": PLUGINS}; answers in the same order: {"type":"answer","ok":true,…} or
   // {"type":"answer","ok":false,"errors":[{"key","text"}]}. Cached by host, plugin hashes, settings, and by size and times of
-  // the paths that the answer's data.watch names. Throws Error(run_failed) where the host itself does not start.
+  // the paths that the answer's data.watch names; not where it says "unsettled". Throws Error(run_failed) where the host itself does not
+  // start.
   std::vector<Json> run(const std::vector<Json>& requests) const;
 
  private:

@@ -142,6 +142,56 @@ std::vector<LiveJournal> pass(SQLite::Database& database, const fs::path& result
   return complete;
 }
 
+std::string begin_uuid(const fs::path& journal) {
+  try {
+    if (const auto begin = JournalReader(journal).next()) return begin->value("uuid", "");
+  } catch (const Error&) {  // told when it is read
+  }
+  return "";
+}
+
+// A stage folder that was deleted and computed anew has other journals under the old names: what is recorded of the old ones goes, and
+// all that are there now are taken.
+void forget_replaced(SQLite::Database& database, const fs::path& results, std::vector<LiveJournal>& live) {
+  std::set<int64_t> replaced;
+  std::set<fs::path> folders;
+  SQLite::Statement recorded(database, "SELECT j.uuid, r.stage FROM journal j JOIN run r ON r.journal = j.id WHERE j.path = ?");
+  for (const auto& journal : live) {
+    recorded.reset();
+    recorded.bind(1, journal.path);
+    if (!recorded.executeStep()) continue;
+    const auto uuid = begin_uuid(results / journal.path);
+    if (uuid.empty() || uuid == recorded.getColumn(0).getString()) continue;
+    replaced.insert(recorded.getColumn(1).getInt64());
+    folders.insert(fs::path(journal.path).parent_path().parent_path().parent_path());
+  }
+  recorded.reset();
+  if (replaced.empty()) return;
+  database.exec("BEGIN IMMEDIATE");
+  for (int64_t stage : replaced) {
+    const auto id = std::to_string(stage), journals = "(SELECT journal FROM run WHERE stage = " + id + ")";
+    for (const char* table : {"point", "summary", "sample", "artifact", "input_read", "stage_plugin", "stage_input"})
+      database.exec(fmt::format("DELETE FROM {} WHERE stage = {}", table, id));
+    for (const char* table : {"event", "journal_metric"}) database.exec(fmt::format("DELETE FROM {} WHERE journal IN {}", table, journals));
+    database.exec("CREATE TEMP TABLE gone AS SELECT journal FROM run WHERE stage = " + id);
+    database.exec("DELETE FROM run WHERE stage = " + id);
+    database.exec("DELETE FROM journal WHERE id IN (SELECT journal FROM gone)");
+    database.exec("DROP TABLE gone");
+    database.exec("UPDATE stage SET published = NULL, hollow = 0 WHERE id = " + id);
+  }
+  // What nothing else speaks of.
+  database.exec("DELETE FROM plugin WHERE id NOT IN (SELECT plugin FROM stage_plugin)");
+  database.exec(
+      "DELETE FROM env WHERE id NOT IN (SELECT env FROM run WHERE env IS NOT NULL UNION SELECT env FROM front WHERE env IS NOT NULL)");
+  database.exec("DELETE FROM metric WHERE id NOT IN (SELECT metric FROM journal_metric)");
+  database.exec("COMMIT");
+  std::set<std::string> listed;
+  for (const auto& journal : live) listed.insert(journal.path);
+  for (const auto& path : all_journals(results))
+    if (folders.count(fs::path(path).parent_path().parent_path().parent_path()) && !listed.count(path))
+      live.push_back({path, results / "live" / begin_uuid(results / path)});
+}
+
 // Shared memory does not work there, and WAL needs it.
 bool on_network_file_system(const fs::path& path) {
   struct statfs about {};
@@ -220,8 +270,9 @@ RecordReport record(const fs::path& results, std::chrono::milliseconds patience)
     auto database = open_for_recording(file);
     other_version = ledger_version(database) != kLedgerVersion;
     if (other_version) return;
-    const auto live = live_journals(results);
+    auto live = live_journals(results);
     if (!live.empty()) {
+      forget_replaced(database, results, live);
       if (!on_network_file_system(results)) set_journal_mode(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
       for (const auto& journal : pass(database, results, live, report)) {
         TESSERA_FAULT_POINT("record.before_unmark");

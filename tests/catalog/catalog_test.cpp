@@ -200,6 +200,22 @@ TEST_F(CountingHost, AnswersAreKeptUntilWhatTheyWereReadFromChanges) {
   EXPECT_EQ(asked(), before + 2);
 }
 
+// What a user mends must be seen: the folder is made, then filled.
+TEST_F(CountingHost, ARefusalOfDataIsAskedAgain) {
+  settings_.built_in = {fs::path(TESSERA_BINARY_DIR) / "plugins"};
+  Catalog catalog(settings_);
+  Json request = check_request(catalog, *catalog.find("quantizer", "fsq"));
+  request["settings"]["data"] = {{"source", "folder"}, {"path", (folder_ / "images").string()}, {"size", 16}, {"validation", 0.1}};
+  CheckRunner runner(settings_);
+  auto refused = runner.run({request})[0];
+  EXPECT_FALSE(refused.at("ok").get<bool>());
+  EXPECT_EQ(refused.at("errors").at(0).at("key"), "data.path");
+  fs::create_directories(folder_ / "images");
+  fs::copy_file(fs::path(TESSERA_SOURCE_DIR) / "results/reference/quickstart_samples.png", folder_ / "images/a.png");
+  const auto mended = runner.run({request})[0];
+  EXPECT_TRUE(mended.at("ok").get<bool>()) << mended;
+}
+
 TEST(Cache, HashFollowsTheFile) {
   ScratchFolder folder;
   Cache cache(folder / "cache");

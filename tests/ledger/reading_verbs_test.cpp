@@ -70,6 +70,9 @@ TEST_F(ReadingVerbs, ErrorsNameWhatIsNear) {
           2));
   EXPECT_EQ(tessera("db rebiuld"), std::make_pair(std::string("tessera: db: found 'rebiuld', expected rebuild, check or digest\n"), 2));
   EXPECT_EQ(tessera("query 'DROP TABLE point'").second, 2);
+  EXPECT_EQ(tessera("query @curve quick"),
+            std::make_pair(std::string("tessera: query @curve: found 1 word, expected EXPERIMENT METRIC\n"), 2));
+  EXPECT_EQ(tessera("query @scores qick").second, 2);
   EXPECT_EQ(tessera("show nothing").second, 2);
   EXPECT_EQ(tessera("ls elsewhere").second, 2);
 }
@@ -103,6 +106,33 @@ TEST_F(ReadingVerbs, DiffShowsWhatIsNotShared) {
   const auto json = Json::parse(tessera("diff quick/causal/0 quick/masked/0 --json").first);
   EXPECT_EQ(json.at("options"), Json::array()) << "the double has equal options";
   EXPECT_EQ(json.at("stages").size(), 3u) << "the tokenizer is shared";
+}
+
+// A file that was changed gives an old label other options: numbers of the old cell are not those of the new one.
+TEST(Ls, NumbersBelongToTheCellNotToItsLabel) {
+  FakeResults results("ls");
+  for (const std::string version : {"old", "new"}) {
+    auto front = results.front(version, version == "old" ? 1 : 2);
+    front.write({{"t", "experiment"}, {"name", "quick"}, {"question", ""}, {"source", "q.toml"}, {"baseline", ""}});
+    front.write({{"t", "cell"},
+                 {"experiment", "quick"},
+                 {"hash", version},
+                 {"label", "causal"},
+                 {"axes", Json::object()},
+                 {"options", Json::array()}});
+    front.write(
+        {{"t", "trial"}, {"experiment", "quick"}, {"cell", version}, {"seed", 0}, {"stages", {{"evaluation.prior", "e-" + version}}}});
+    front.end();
+  }
+  auto run = results.run("evaluation", "e-old", 1, 0);
+  run.metric("bits");
+  run.step(0, {{"bits", 4.5}});
+  results.publish(run, "evaluation", "e-old", 1);
+  run.end();
+  const auto listed =
+      Json::parse(shell(TESSERA_BINARY_DIR "/bin/tessera ls quick --retired --json --results " + results.folder().string()).first);
+  ASSERT_EQ(listed.size(), 2u);
+  for (const auto& trial : listed) EXPECT_EQ(trial.at("values").size(), trial.at("current") ? 0u : 1u) << trial.dump();
 }
 
 TEST(DamagedLedger, ExitsFourAndSaysWhatToDo) {

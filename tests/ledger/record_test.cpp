@@ -82,6 +82,40 @@ TEST(Record, ResumedRunRewindsLowerRuns) {
 }
 
 // The mutant: a ledger as a recorder without the rule would leave it must be seen by the script and by `check`.
+// A deleted stage keeps its rows until it is computed anew; then only the new ones stand.
+TEST(Record, ADeletedStageThatIsComputedAnewReplacesItsRows) {
+  FakeResults results("anew");
+  write_experiment(results);
+  record(results.folder());
+  fs::remove_all(results.folder() / "stages/prior-p-causal-0");
+  const auto before = digest_after_record(results);
+  FakeJournal again(results.folder(), "stages/prior-p-causal-0/runs/1/journal.jsonl", "another",
+                    {{"what", "run"},
+                     {"stage", "p-causal-0"},
+                     {"kind", "prior"},
+                     {"n", 1},
+                     {"from_step", 0},
+                     {"parts", {{"key", "p-causal-0"}}},
+                     {"inputs", Json::object()},
+                     {"seed", 7},
+                     {"time", 5000.0},
+                     {"env", {{"host", "elsewhere"}}},
+                     {"plugins", Json::object()}});
+  again.metric("loss");
+  again.step(1, {{"loss", 4.0}});
+  EXPECT_EQ(record(results.folder()).problems, std::vector<std::string>()) << "while it is computed";
+  again.step(2, {{"loss", 3.0}});
+  results.publish(again, "prior", "p-causal-0", 1, "other weights");
+  again.end();
+  EXPECT_EQ(record(results.folder()).problems, std::vector<std::string>());
+  const auto after = digest_after_record(results);
+  EXPECT_NE(after, before);
+  auto database = open_read_only(ledger_file(results.folder()));
+  EXPECT_EQ(check_ledger(database, results.folder()), std::vector<std::string>());
+  rebuild(results.folder());
+  EXPECT_EQ(digest_after_record(results), after);
+}
+
 TEST(Record, ScriptSeesAMissingRewind) {
   FakeResults results("mutant");
   write_experiment(results);

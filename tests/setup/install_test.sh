@@ -19,7 +19,7 @@ id_of() { case $1 in encoder) echo options ;; quantizer) echo quantizer ;; prior
 for kind in $kinds; do
   id=$(id_of "$kind")
   "$tessera" plugins new "$kind" "$id" >/dev/null
-  { cmake -S "$id" -B "$id/build" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" && cmake --build "$id/build"; } >"$id/log.txt" 2>&1 &
+  { cmake -S "$id" -B "$id/build" -DCMAKE_PREFIX_PATH="$prefix" && cmake --build "$id/build"; } >"$id/log.txt" 2>&1 &
 done
 wait
 for kind in $kinds; do
