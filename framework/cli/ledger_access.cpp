@@ -1,6 +1,7 @@
 #include "cli/ledger_access.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -13,7 +14,8 @@
 namespace tessera {
 namespace {
 
-constexpr size_t kWidestCell = 60;
+// Rows stay lines on a terminal; what is piped is whole.
+const size_t kWidestCell = ::isatty(STDOUT_FILENO) ? 60 : 100000;
 
 std::string cell_text(const Value& value) {
   if (const auto* number = std::get_if<double>(&value)) return format_number(*number);

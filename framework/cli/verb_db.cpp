@@ -27,7 +27,9 @@ int rebuild_verb(const CommonOptions& common) {
 
 int check_verb(const CommonOptions& common) {
   auto database = open_ledger(common);
-  const auto problems = with_ledger_errors(ledger_file(common.results), [&] { return check_ledger(database, common.results); });
+  auto problems = with_ledger_errors(ledger_file(common.results), [&] { return check_ledger(database, common.results); });
+  const auto outputs = with_ledger_errors(ledger_file(common.results), [&] { return check_outputs(database, common.results); });
+  problems.insert(problems.end(), outputs.begin(), outputs.end());
   if (common.json) print_json({{"problems", problems}});
   for (const auto& problem : problems)
     if (!common.json) fmt::print("{}\n", problem);

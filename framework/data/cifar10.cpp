@@ -62,8 +62,10 @@ std::map<std::string, std::string> read_all(const std::string& path) {
 SourceFacts Cifar10Source::inspect() const {
   const std::string& path = options_.path;
   if (!fs::exists(path)) {
-    throw DataError("path",
-                    fmt::format("found '{}', which does not exist, expected CIFAR-10 as a tar archive of JPEG files or a folder", path));
+    throw DataError(
+        "path",
+        fmt::format("found '{}', which does not exist, expected CIFAR-10 as a tar archive of JPEG files, or the folder that it unpacks to",
+                    path));
   }
   return blame("path", [&]() -> SourceFacts {
     const ImageShape shape{3, kSize, kSize};

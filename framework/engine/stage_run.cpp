@@ -80,7 +80,8 @@ std::filesystem::path StageRun::input(const std::string& slot, const std::string
   std::string expected = stage.published()->at("outputs").at(file).at("sha256"), found = sha256_file(path);
   if (found != expected)
     throw Error(ExitCode::run_failed,
-                fmt::format("input {}: {}: found SHA-256 {}, expected {} as its stage published it", slot, path.string(), found, expected));
+                fmt::format("input {}: {}: found SHA-256 {}, expected {} as its stage published it; remove {} to compute it again", slot,
+                            path.string(), found, expected, stage.path().string()));
   inputs_[slot]["key"] = key;
   inputs_[slot]["outputs"][file] = found;
   return path;

@@ -176,13 +176,14 @@ class Reader {
     const auto file = read_config(path);
     chain_.push_back(canonical_path);
     std::vector<Entry> settings;
+    std::set<std::string> refused;
     for (auto& inner : entries_of(file, path.parent_path())) {
       if (inner.key == "extends")
         extend(inner);
-      else if (is_reserved(head(inner.key)))
-        problems_.add(inner.key_origin, inner.key, fmt::format("found '{}' in an extended file, expected settings only", head(inner.key)));
-      else
+      else if (!is_reserved(head(inner.key)))
         settings.push_back(std::move(inner));
+      else if (refused.insert(head(inner.key)).second)  // once a section, not once a key
+        problems_.add(inner.key_origin, inner.key, fmt::format("found '{}' in an extended file, expected settings only", head(inner.key)));
     }
     chain_.pop_back();
     drop_tables(settings);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "core/hash.hpp"
 #include "core/journal.hpp"
 #include "core/stage_folder.hpp"
 #include "registry/ledger/record.hpp"
@@ -103,6 +104,26 @@ void check_inputs(SQLite::Database& database, Problems& problems) {
 }
 
 }  // namespace
+
+std::vector<std::string> check_outputs(SQLite::Database& database, const fs::path& results) {
+  Problems problems;
+  SQLite::Statement row(database,
+                        "SELECT s.kind || '-' || s.key, a.run, a.name, a.sha256 FROM stage s JOIN artifact a ON a.stage = s.id AND a.run = "
+                        "s.published WHERE NOT s.hollow ORDER BY 1, 3");
+  while (row.executeStep()) {
+    const std::string stage = "stages/" + row.getColumn(0).getString(), name = row.getColumn(2).getString();
+    const auto file = results / stage / "runs" / std::to_string(row.getColumn(1).getInt64()) / "out" / name;
+    if (!fs::exists(file)) continue;  // check_ledger says so
+    try {
+      if (const auto found = sha256_file(file); found != row.getColumn(3).getString())
+        problems.push_back(fmt::format("{}: {}: found SHA-256 {}, expected {} as its stage published it; remove {} to compute it again",
+                                       stage, name, found, row.getColumn(3).getString(), (results / stage).string()));
+    } catch (const Error& error) {
+      problems.emplace_back(error.what());
+    }
+  }
+  return problems;
+}
 
 std::vector<std::string> check_ledger(SQLite::Database& database, const fs::path& results) {
   Problems problems;

@@ -11,4 +11,7 @@ namespace tessera {
 // A sentence for each thing that is wrong; empty: all is well.
 std::vector<std::string> check_ledger(SQLite::Database& database, const std::filesystem::path& results);
 
+// Reads every output of every published stage: those whose bytes are not those that were published.
+std::vector<std::string> check_outputs(SQLite::Database& database, const std::filesystem::path& results);
+
 }  // namespace tessera

@@ -153,7 +153,9 @@ TEST_F(Cifar10Test, ErrorsNameArchiveAndMember) {
   const std::string cut = write("cut.tar.xz", whole.substr(0, whole.size() / 2));
   EXPECT_EQ(message(cut).substr(0, cut.size() + 36), cut + ": damaged archive: train/cat/1.jpg: ");
   const auto inspect = [](const std::string& path) { return error_of([&] { data_source("cifar10").inspect(values_of(path)); }); };
-  EXPECT_EQ(inspect(""), "found '', which does not exist, expected CIFAR-10 as a tar archive of JPEG files or a folder");
+  EXPECT_EQ(inspect(""),
+            "found '', which does not exist, expected CIFAR-10 as a tar archive of JPEG files, or the folder that it "
+            "unpacks to");
   const std::string text = write("text.tar.xz", "hello");
   EXPECT_EQ(inspect(text), text + ": found no readable tar archive: Unrecognized archive format");
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/files.hpp"
+#include "core/hash.hpp"
 #include "core/json.hpp"
 
 namespace tessera {
@@ -97,7 +98,7 @@ class FakeResults {
   // The publish line, then stage.json with its output file.
   void publish(FakeJournal& journal, const std::string& kind, const std::string& key, int n, const std::string& content = "weights",
                const Json& inputs = Json::object()) {
-    const Json outputs = {{"out.safetensors", {{"sha256", fmt::format("sha-of-{}", content)}, {"bytes", content.size()}}}};
+    const Json outputs = {{"out.safetensors", {{"sha256", sha256(content)}, {"bytes", content.size()}}}};
     journal.write({{"t", "publish"}, {"outputs", outputs}, {"inputs", inputs}});
     link(kind, key, n, outputs, content, inputs);
   }
@@ -184,7 +185,7 @@ inline void write_experiment(FakeResults& results) {
       second.metric("loss");
       for (int s = 21; s <= 23; ++s) second.step(s, {{"loss", s == 22 ? Json("inf") : Json(index + 0.2 * s)}});
       results.publish(second, "prior", prior, 2, "weights-" + prior,
-                      {{"tokenizer", {{"key", "t0"}, {"outputs", {{"out.safetensors", "sha-of-weights"}}}}}});
+                      {{"tokenizer", {{"key", "t0"}, {"outputs", {{"out.safetensors", sha256("weights")}}}}}});
       second.end();
 
       auto sampled = results.run("samples", samples, 1, 0, {{"prior", prior}});

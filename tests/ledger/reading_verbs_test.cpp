@@ -89,6 +89,14 @@ TEST_F(ReadingVerbs, ListShowDatabase) {
   EXPECT_EQ(Json::parse(tessera("show prior-p-causal-0 --json").first).at("runs").size(), 2u);
   EXPECT_EQ(Json::parse(tessera("show quick/causal/0 --json").first).at("stages").size(), 4u);
   EXPECT_EQ(tessera("db check").second, 0);
+  // An output whose size is right and whose bytes are not.
+  const auto output = results_->folder() / "stages/prior-p-causal-0/runs/2/out/out.safetensors";
+  const auto bytes = read_file(output);
+  std::ofstream(output) << std::string(bytes.size(), '?');
+  const auto [said, code] = tessera("db check");
+  EXPECT_EQ(code, 4);
+  EXPECT_NE(said.find("stages/prior-p-causal-0: out.safetensors: found SHA-256 "), std::string::npos) << said;
+  std::ofstream(output) << bytes;
   const auto digest = tessera("db digest").first;
   EXPECT_EQ(digest.size(), 65u);
   EXPECT_EQ(tessera("db rebuild").second, 0);
