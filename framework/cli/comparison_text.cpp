@@ -151,7 +151,8 @@ std::string differences_text(const Comparison& comparison) {
       "  p: exact sign flips; p Holm: for all arms on one metric; 80 % sees: the smallest difference that so many pairs show four times in "
       "five; more seeds: to see the difference found.\n";
   if (const double least = 2 / std::exp2(static_cast<double>(fewest)); least > 0.05)
-    text += fmt::format("  {} pairs cannot reach p = 0.05: the least is {:.2g}; 6 can.\n", fewest, least);
+    text += fmt::format("  {} pairs cannot reach p = 0.05: the least is {:.2g}; 6 can: tessera run {} seeds=6\n", fewest, least,
+                        comparison.source);
   for (const auto& part : comparison.parts)
     if (part.name == "tokenizer" && part.rows.size() == 1 && part.rows[0].stages == 1)
       text += "  All seeds share one tokenizer: the intervals hold for this tokenizer, and say nothing of another.\n";

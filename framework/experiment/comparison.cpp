@@ -309,17 +309,19 @@ Json part_json(const ComparedPart& part) {
 Comparison compare(SQLite::Database& database, const ComparisonRequest& request) {
   Comparison comparison;
   comparison.experiment = find_ledger_experiment(database, request.experiment);
-  SQLite::Statement about(
-      database,
-      "SELECT coalesce(question, ''), coalesce(baseline, ''), "
-      "(SELECT count(*) FROM v_trial WHERE experiment = ?1 AND current), "
-      "(SELECT count(*) FROM v_trial WHERE experiment = ?1 AND current AND state = 'done') FROM experiment WHERE name = ?1");
+  SQLite::Statement about(database,
+                          "SELECT coalesce(question, ''), coalesce(baseline, ''), "
+                          "(SELECT count(*) FROM v_trial WHERE experiment = ?1 AND current), "
+                          "(SELECT count(*) FROM v_trial WHERE experiment = ?1 AND current AND state = 'done'), coalesce(source, '') FROM "
+                          "experiment WHERE name = "
+                          "?1");
   about.bind(1, comparison.experiment);
   about.executeStep();
   comparison.question = about.getColumn(0).getString();
   comparison.baseline = about.getColumn(1).getString();
   comparison.trials = about.getColumn(2).getInt64();
   comparison.trials_done = about.getColumn(3).getInt64();
+  comparison.source = about.getColumn(4).getString();
 
   const auto all = observations(database, comparison.experiment);
   const auto cells = current_cells(database, comparison);

@@ -41,7 +41,7 @@ struct ComparedPart {
 };
 
 struct Comparison {
-  std::string experiment, question, baseline;
+  std::string experiment, question, baseline, source;  // source: the file as it was named
   int64_t trials = 0, trials_done = 0;
   std::vector<ComparedPart> parts;
   ComparedPart cost;  // processor seconds of each kind of stage
