@@ -236,7 +236,7 @@ class Resolver {
       }
       setting.value = setting.schema->normalised(setting.value);
       if (setting.schema->type == "file" && setting.origin != "default") setting.value = absolute_file(key, setting);
-      if (key == kDataPath && setting.origin != "default" && setting.value != "")
+      if (key == kDataPath && setting.origin != "default" && !setting.value.get_ref<const std::string&>().empty())
         setting.value = std::filesystem::absolute(folders_[key] / setting.value.get<std::string>()).lexically_normal().string();
     }
   }
