@@ -14,14 +14,6 @@ namespace {
 
 constexpr int64_t kMostPoints = 10000;
 
-std::string head(const std::string& key) { return key.substr(0, key.find('.')); }
-
-// The part behind the first dot; empty when there is none.
-std::string tail(const std::string& key) {
-  const auto dot = key.find('.');
-  return dot == std::string::npos ? std::string() : key.substr(dot + 1);
-}
-
 bool is_table(const Entry& entry) { return entry.value.is_object() || entry.value.is_null(); }
 
 std::string label_of(const std::string& key, const Json& value) {
@@ -110,6 +102,9 @@ void AxisReader::read_zip(const Entry& entry) {
   const auto name = head(tail(entry.key)), key = tail(tail(entry.key));
   if (is_table(entry)) return;
   if (key.empty()) return problem(entry, fmt::format("found {}, expected tables [zip.<name>] of lists", shown(entry.value)));
+  if (reads(name))
+    return problems_.add(entry.key_origin, entry.key,
+                         fmt::format("found a zip of the name '{}', which another axis has, expected another", name));
   axis(axes_, name);  // its place among the axes
   if (is_list(entry)) zips_[name].push_back(varied(entry, key, entry.value));
 }

@@ -78,7 +78,7 @@ ComparedRow row_of(const std::map<size_t, ByStage>& by_metric, size_t metrics) {
 class PartBuilder {
  public:
   PartBuilder(std::string name, std::vector<std::string> cells, std::string baseline)
-      : cells_(std::move(cells)), baseline_(std::move(baseline)) {
+      : cells_(std::move(cells)), known_(cells_.begin(), cells_.end()), baseline_(std::move(baseline)) {
     part_.name = std::move(name);
   }
 
@@ -116,10 +116,9 @@ class PartBuilder {
   // Labels are "arm, axis point, …". The baseline of a cell is the cell of the baseline's arm at the same points of the other axes, as
   // far as that arm has them: "masked, sampling.steps=8, prior.layers=6" has "causal, prior.layers=6".
   std::string baseline_of(const std::string& cell) const {
-    const auto known = [&](const std::string& label) { return std::find(cells_.begin(), cells_.end(), label) != cells_.end(); };
     for (auto comma = cell.find(", "); comma != std::string::npos; comma = cell.find(", ", comma + 1))
-      if (known(baseline_ + cell.substr(comma))) return baseline_ + cell.substr(comma);
-    return known(baseline_) ? baseline_ : "";
+      if (known_.count(baseline_ + cell.substr(comma))) return baseline_ + cell.substr(comma);
+    return known_.count(baseline_) ? baseline_ : "";
   }
 
   void compare_with(ComparedRow& row, const ComparedRow& base) {
@@ -173,6 +172,7 @@ class PartBuilder {
   }
 
   std::vector<std::string> cells_;
+  std::set<std::string> known_;  // the cells
   std::string baseline_;
   ComparedPart part_;
   std::map<std::string, std::set<std::string>> stages_;

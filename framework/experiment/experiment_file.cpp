@@ -18,14 +18,6 @@ constexpr const char* kCommandLine = "command line";
 // Words at the top of an experiment file that are neither settings nor axes.
 const std::vector<std::string> kReserved = {"question", "extends", "seeds", "baseline"};
 
-std::string head(const std::string& key) { return key.substr(0, key.find('.')); }
-
-// The part behind the first dot; empty when there is none.
-std::string tail(const std::string& key) {
-  const auto dot = key.find('.');
-  return dot == std::string::npos ? std::string() : key.substr(dot + 1);
-}
-
 bool is_reserved(const std::string& word) {
   return AxisReader::reads(word) || std::find(kReserved.begin(), kReserved.end(), word) != kReserved.end();
 }
@@ -272,6 +264,13 @@ class Reader {
 };
 
 }  // namespace
+
+std::string head(const std::string& key) { return key.substr(0, key.find('.')); }
+
+std::string tail(const std::string& key) {
+  const auto dot = key.find('.');
+  return dot == std::string::npos ? std::string() : key.substr(dot + 1);
+}
 
 void Problems::add(const std::string& origin, const std::string& key, const std::string& text) {
   add_line(fmt::format("{}: {}: {}", origin, key, text));

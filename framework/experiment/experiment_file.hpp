@@ -55,6 +55,10 @@ struct Experiment {
   std::vector<Exclusion> exclusions;
 };
 
+// A key up to its first dot, and what is behind it; the latter is empty where there is none.
+std::string head(const std::string& key);
+std::string tail(const std::string& key);
+
 // Collects errors of meaning, so that all of them are shown at once.
 class Problems {
  public:

@@ -4,6 +4,7 @@
 #include <boost/math/distributions/non_central_t.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 namespace tessera {
@@ -78,6 +79,17 @@ std::optional<int64_t> pairs_needed(double effect, double power, double alpha) {
   return high;
 }
 
+namespace {
+
+// A comparison asks it for every arm and metric, and n is nearly always the same.
+double known_detectable_effect(int64_t n) {
+  thread_local std::map<int64_t, double> known;
+  const auto found = known.find(n);
+  return found != known.end() ? found->second : known[n] = detectable_effect(n);
+}
+
+}  // namespace
+
 PairedDifference paired_difference(const std::vector<double>& differences) {
   PairedDifference result;
   result.estimate = estimate(differences);
@@ -87,7 +99,7 @@ PairedDifference paired_difference(const std::vector<double>& differences) {
   std::copy_if(differences.begin(), differences.end(), std::back_inserter(numbers), [](double d) { return !std::isnan(d); });
   if (n > 0 && n <= kMostSignFlips && std::all_of(numbers.begin(), numbers.end(), [](double d) { return std::isfinite(d); }))
     result.p = sign_flip_p(numbers);
-  if (n > 1 && result.estimate.deviation) result.detectable = *result.estimate.deviation * detectable_effect(n);
+  if (n > 1 && result.estimate.deviation) result.detectable = *result.estimate.deviation * known_detectable_effect(n);
   return result;
 }
 

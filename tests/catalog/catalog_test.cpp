@@ -216,6 +216,32 @@ TEST_F(CountingHost, ARefusalOfDataIsAskedAgain) {
   EXPECT_TRUE(mended.at("ok").get<bool>()) << mended;
 }
 
+// A refusal of settings rests on what the data were: it must not outlive them.
+TEST_F(CountingHost, ARefusalThatRestsOnTheDataEndsWithThem) {
+  settings_.built_in = {fs::path(TESSERA_BINARY_DIR) / "plugins"};
+  Catalog catalog(settings_);
+  Json request = check_request(catalog, *catalog.find("quantizer", "fsq"));
+  request["settings"]["data"] = {{"source", "folder"}, {"path", (folder_ / "images").string()}, {"size", 16}, {"validation", 0.1}};
+  request["settings"]["sampling"]["logits"] = {{"guidance", 2.0}};
+  const fs::path picture = fs::path(TESSERA_SOURCE_DIR) / "results/reference/quickstart_samples.png";
+  fs::create_directories(folder_ / "images");
+  fs::copy_file(picture, folder_ / "images/a.png");
+  CheckRunner runner(settings_);
+  const auto refused = runner.run({request})[0];
+  ASSERT_FALSE(refused.at("ok").get<bool>());
+  EXPECT_EQ(refused.at("errors").at(0).at("key"), "sampling.logits.guidance") << "no classes";
+  const auto before = asked();
+  EXPECT_EQ(runner.run({request})[0], refused);
+  EXPECT_EQ(asked(), before) << "kept while the data are the same";
+  fs::remove(folder_ / "images/a.png");
+  for (const char* name : {"cats", "dogs"}) {
+    fs::create_directories(folder_ / "images" / name);
+    fs::copy_file(picture, folder_ / "images" / name / "a.png");
+  }
+  const auto mended = runner.run({request})[0];
+  EXPECT_TRUE(mended.at("ok").get<bool>()) << mended;
+}
+
 TEST(Cache, HashFollowsTheFile) {
   ScratchFolder folder;
   Cache cache(folder / "cache");

@@ -313,6 +313,10 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"GridNoList", "[grid]\nprior.layers = 3\n", {}, "e.toml:6:16: grid.prior.layers: found 3, expected a list of values"},
         ErrorCase{
             "GridTwice", "[grid]\nprior.layers = [3, 3]\n", {}, "e.toml:6:16: grid.prior.layers: found 3 twice, expected different values"},
+        ErrorCase{"ZipOfATakenName",
+                  "[arm.a]\n[zip.arm]\nprior.layers = [3, 5]\n",
+                  {},
+                  "e.toml:7:7: zip.arm.prior.layers: found a zip of the name 'arm', which another axis has, expected another"},
         ErrorCase{"ZipOfUnequalLengths",
                   "[zip.size]\nprior.layers = [3, 4]\nprior.width = [8]\n",
                   {},
