@@ -133,7 +133,9 @@ int verb_run(const Verb& verb, const std::vector<std::string>& arguments) {
   namespace po = boost::program_options;
   CommandLine line(verb);
   int jobs = 1;
-  line.options().add_options()("jobs,j", po::value(&jobs)->value_name("N"), "Host processes at once; they divide the cores (default: 1).");
+  line.options().add_options()(
+      "jobs,j", po::value(&jobs)->value_name("N"),
+      "Host processes at once; they divide the cores (default: 1). Results are the same to the bit at equal threads a host.");
   int64_t stall_limit = 1800;
   line.options().add_options()("stall-limit", po::value(&stall_limit)->value_name("SECONDS"),
                                "A host that reports nothing for so long is killed (default: 1800; 0 = never).");
