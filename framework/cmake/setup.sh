@@ -2,19 +2,23 @@
 # Sets Tessera up from nothing on Debian 12 and builds it: Debian packages, .venv with LibTorch, build/release.
 # May be interrupted and run again: what is done is skipped, what is half done is done anew.
 #
-#   setup.sh [--no-build] [PRESET]        PRESET: release (default), dev, asan
+#   setup.sh [--no-build] [--tests] [PRESET]        PRESET: release (default), dev, asan
+#
+# --tests adds what only tests need (test.sh asks for it): packages_test.txt, and requirements_test.txt in .venv-test.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 root=$PWD
 here=$root/framework/cmake
 log=$root/.cache/setup.log
 build=yes
+tests=no
 preset=release
 for argument in "$@"; do
   case $argument in
     --no-build) build=no ;;
+    --tests) tests=yes ;;
     release | dev | asan) preset=$argument ;;
-    *) echo "setup.sh: unknown argument '$argument'; expected --no-build, release, dev or asan." >&2; exit 2 ;;
+    *) echo "setup.sh: unknown argument '$argument'; expected --no-build, --tests, release, dev or asan." >&2; exit 2 ;;
   esac
 done
 
@@ -33,7 +37,7 @@ explain() {
   elif grep -qiE 'could not resolve|failed to fetch|connection (refused|failed|timed out|reset)|network is unreachable|ReadTimeout|NewConnectionError|Temporary failure' "$log"; then
     fail "no network: $what could not be downloaded; check the connection, $again."
   elif grep -qE 'DO NOT MATCH THE HASHES|No matching distribution' "$log"; then
-    fail "LibTorch's package is not the pinned one (see $log); the machine must be x86_64 Linux with CPython 3.11."
+    fail "a package of $what is not the pinned one (see $log); the machine must be x86_64 Linux with CPython 3.11."
   fi
   fail "$what failed; its output is in $log."
 }
@@ -63,61 +67,88 @@ mkdir -p .cache 2>/dev/null
 [ "$(uname -sm)" = "Linux x86_64" ] || fail "Tessera's set-up is for x86_64 Linux, this is $(uname -sm)."
 
 # Debian packages ------------------------------------------------------------------------------------------------------
-mapfile -t packages < <(grep -v '^#' "$here/packages.txt")
-missing=()
-if command -v dpkg-query >/dev/null; then
-  declare -A installed=()
-  while read -r name; do installed[$name]=1; done < <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p')
-  for package in "${packages[@]}"; do [ -n "${installed[$package]-}" ] || missing+=("$package"); done
-else
+command -v dpkg-query >/dev/null ||
   fail "this is no Debian system (no dpkg); the packages to provide by other means are listed in $here/packages.txt."
-fi
-if [ ${#missing[@]} -gt 0 ]; then
-  as_root=()
-  if [ "$(id -u)" != 0 ]; then
-    command -v sudo >/dev/null || fail "Debian packages are missing (${missing[*]}), and you are neither root nor have sudo; ask an administrator to install them."
-    as_root=(sudo)
-    sudo -n true 2>/dev/null || { [ -t 0 ] && sudo true; } || fail "Debian packages are missing (${missing[*]}), and sudo refused to install them."
-  fi
+declare -A installed=()
+while read -r name; do installed[$name]=1; done < <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p')
+
+# Sets `missing` to those packages of a list that are not installed.
+find_missing() {
+  local package
+  missing=()
+  while read -r package; do [ -n "${installed[$package]-}" ] || missing+=("$package"); done < <(grep -v '^#' "$1")
+}
+
+# Sets `as_root`; fails where this user cannot become root, with the reason in `refused`.
+become_root() {
+  as_root=() refused=
+  [ "$(id -u)" != 0 ] || return 0
+  as_root=(sudo)
+  if ! command -v sudo >/dev/null; then refused="you are neither root nor have sudo; ask an administrator to install them"; return 1; fi
+  sudo -n true 2>/dev/null || { [ -t 0 ] && sudo true; } || { refused="sudo refused to install them"; return 1; }
+}
+
+install_missing() {
   need_space /var/cache 1500 "installing Debian packages"
   say "Installing ${#missing[@]} Debian packages"
-  apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive)
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive)
   # After an interruption dpkg wants its half-done work finished first.
   if [ -n "$(dpkg --audit)" ]; then show '^Setting up' "${apt[@]}" dpkg --configure -a; fi
   show '^[EW]:' "${apt[@]}" apt-get -o DPkg::Lock::Timeout=300 update
   show '^(Need to get|Unpacking|Setting up|E:)' "${apt[@]}" apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends \
     "${missing[@]}" || explain "Debian packages"
+}
+
+find_missing "$here/packages.txt"
+if [ ${#missing[@]} -gt 0 ]; then
+  become_root || fail "Debian packages are missing (${missing[*]}), and $refused."
+  install_missing
+fi
+if [ $tests = yes ]; then
+  find_missing "$here/packages_test.txt"
+  # Without them everything works; what they are there for is skipped.
+  if [ ${#missing[@]} -gt 0 ] && ! become_root; then
+    say "Debian packages for tests are missing (${missing[*]}), and $refused. Tests that need them will be skipped"
+  elif [ ${#missing[@]} -gt 0 ]; then
+    install_missing
+  fi
 fi
 
-# LibTorch -------------------------------------------------------------------------------------------------------------
-requirements=("$here/requirements.txt")
-size="545 MB" space=2500
-if [ -e /proc/driver/nvidia/version ]; then
-  requirements+=("$here/requirements_cuda.txt")
-  size="3 GB, with CUDA" space=14000
-fi
-stamp=$(cat "${requirements[@]}" | sha256sum | cut -c1-32)
-if [ "$(cat .venv/tessera-stamp 2>/dev/null)" != "$stamp" ]; then
-  python=$(command -v /usr/bin/python3.11) || fail "no /usr/bin/python3.11; Tessera's LibTorch is the build for Debian 12's Python."
-  need_space "$root" "$space" "LibTorch"
-  say "Downloading LibTorch ($size)"
-  # Made beside and renamed: a .venv with the stamp is complete.
-  rm -rf .venv.new
+# Packages from PyPI ---------------------------------------------------------------------------------------------------
+# Made beside and renamed: an environment with the stamp is complete.
+make_environment() { # folder, size in words, MiB needed, what for, requirement files
+  local folder=$1 size=$2 space=$3 what=$4 python file stamp
+  shift 4
+  stamp=$(cat "$@" | sha256sum | cut -c1-32)
+  [ "$(cat "$folder/tessera-stamp" 2>/dev/null)" != "$stamp" ] || return 0
+  python=$(command -v /usr/bin/python3.11) || fail "no /usr/bin/python3.11; $what: pinned builds for Debian 12's Python."
+  need_space "$root" "$space" "$what"
+  say "Downloading $what ($size)"
+  rm -rf "$folder.new"
   mkdir -p .cache/tmp
   export TMPDIR=$root/.cache/tmp PIP_DISABLE_PIP_VERSION_CHECK=1
-  "$python" -m venv .venv.new >>"$log" 2>&1 || explain "making the Python environment"
-  arguments=(--no-deps --require-hashes --only-binary :all:)
-  for file in "${requirements[@]}"; do arguments+=(-r "$file"); done
-  pip=(.venv.new/bin/python -m pip)
-  watch_errors "${pip[@]}" download "${arguments[@]}" -d .cache/wheels || explain "LibTorch"
-  say "Unpacking LibTorch"
-  "${pip[@]}" install "${arguments[@]}" --no-index --find-links .cache/wheels >>"$log" 2>&1 || explain "LibTorch"
-  grep -rlI "$root/.venv.new" .venv.new/bin .venv.new/pyvenv.cfg | xargs -r sed -i "s|$root/.venv.new|$root/.venv|g"
-  echo "$stamp" >.venv.new/tessera-stamp
-  rm -rf .venv .cache/tmp
+  "$python" -m venv "$folder.new" >>"$log" 2>&1 || explain "making the Python environment"
+  local arguments=(--no-deps --require-hashes --only-binary :all:)
+  for file in "$@"; do arguments+=(-r "$file"); done
+  local pip=("$folder.new/bin/python" -m pip) wheels=.cache/wheels$folder
+  watch_errors "${pip[@]}" download "${arguments[@]}" -d "$wheels" || explain "$what"
+  say "Unpacking $what"
+  "${pip[@]}" install "${arguments[@]}" --no-index --find-links "$wheels" >>"$log" 2>&1 || explain "$what"
+  grep -rlI "$root/$folder.new" "$folder.new/bin" "$folder.new/pyvenv.cfg" | xargs -r sed -i "s|$root/$folder.new|$root/$folder|g"
+  echo "$stamp" >"$folder.new/tessera-stamp"
+  rm -rf "$folder" .cache/tmp
   unset TMPDIR
-  mv .venv.new .venv
-  rm -rf .cache/wheels
+  mv "$folder.new" "$folder"
+  rm -rf "$wheels"
+}
+
+if [ -e /proc/driver/nvidia/version ]; then
+  make_environment .venv "3 GB, with CUDA" 14000 "LibTorch" "$here/requirements.txt" "$here/requirements_cuda.txt"
+else
+  make_environment .venv "545 MB" 2500 "LibTorch" "$here/requirements.txt"
+fi
+if [ $tests = yes ] && grep -qv '^#' "$here/requirements_test.txt"; then
+  make_environment .venv-test "for tests only" 1000 "the tests' Python packages" "$here/requirements_test.txt"
 fi
 [ $build = yes ] || exit 0
 

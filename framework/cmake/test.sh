@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Sets up, builds, and runs all tests. Arguments go to ctest: test.sh -L fast runs the fast ones only.
+# Sets up (with what only tests need), builds, and runs all tests. Arguments go to ctest: test.sh -L fast runs the fast ones only.
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
-bash framework/cmake/setup.sh || exit
+bash framework/cmake/setup.sh --tests || exit
 log=build/release/tests.log
 ctest --test-dir build/release --output-on-failure --timeout 1200 -j "$(nproc)" "$@" 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}

@@ -27,13 +27,13 @@ stand_in() { # name, body
 all_packages_installed() {
   stand_in dpkg-query "grep -v '^#' $scratch/tree/framework/cmake/packages.txt | sed 's/^/installed /'"
 }
-expect() { # name, sentence, as a glob where the machine's numbers stand
+expect() { # name, sentence, as a glob where the machine's numbers stand, exit code (default: 1)
   local output last
-  output=$(cd "$scratch/tree" && env -i HOME="$scratch" PATH="$scratch/tools" "${environment[@]}" bash framework/cmake/setup.sh --no-build 2>&1)
+  output=$(cd "$scratch/tree" && env -i HOME="$scratch" PATH="$scratch/tools" "${environment[@]}" bash framework/cmake/setup.sh --no-build "${arguments[@]}" 2>&1)
   local code=$?
   last=$(tail -n 1 <<<"$output")
   # shellcheck disable=SC2053 # the right side is a pattern on purpose
-  if [ $code != 1 ] || [[ $last != $2 ]]; then
+  if [ $code != "${3:-1}" ] || [[ $last != $2 ]]; then
     printf 'FAILED %s (exit %d)\n  expected: %s\n  found:    %s\n' "$1" "$code" "$2" "$last"
     failures=$((failures + 1))
   else
@@ -41,6 +41,7 @@ expect() { # name, sentence, as a glob where the machine's numbers stand
   fi
 }
 environment=(LANG=C)
+arguments=()
 
 begin
 stand_in id 'echo 1000'
@@ -82,5 +83,24 @@ all_packages_installed
 environment=(LANG=C PIP_CONFIG_FILE=/dev/null PIP_INDEX_URL=http://127.0.0.1:9/ PIP_RETRIES=1)
 expect "no network, LibTorch" "Set-up stopped: no network: LibTorch could not be downloaded; check the connection, then run the same command again."
 [ ! -e "$scratch/tree/.venv" ] || { echo "FAILED a .venv without LibTorch was left"; failures=$((failures + 1)); }
+
+# What only tests need: packages are asked for and no reason to stop; a Python package that cannot be had is.
+begin
+all_packages_installed
+stand_in id 'echo 1000'
+arguments=(--tests)
+environment=(LANG=C)
+mkdir -p "$scratch/tree/.venv"
+cat "$scratch/tree/framework/cmake/requirements.txt" | sha256sum | cut -c1-32 >"$scratch/tree/.venv/tessera-stamp"
+[ ! -e /proc/driver/nvidia/version ] || cat "$scratch"/tree/framework/cmake/requirements{,_cuda}.txt | sha256sum | cut -c1-32 >"$scratch/tree/.venv/tessera-stamp"
+echo "# nothing" >"$scratch/tree/framework/cmake/requirements_test.txt"
+names=$(grep -v '^#' "$scratch/tree/framework/cmake/packages_test.txt" | paste -sd' ')
+expected="==> Debian packages for tests are missing ($names), and you are neither root nor have sudo; ask an administrator to install them. Tests that need them will be skipped"
+expect "test packages" "$expected" 0
+
+cp "$scratch/tree/framework/cmake/requirements_cuda.txt" "$scratch/tree/framework/cmake/requirements_test.txt"
+environment=(LANG=C PIP_CONFIG_FILE=/dev/null PIP_INDEX_URL=http://127.0.0.1:9/ PIP_RETRIES=1)
+expect "no network, the tests' Python packages" "Set-up stopped: no network: the tests' Python packages could not be downloaded; check the connection, then run the same command again."
+[ ! -e "$scratch/tree/.venv-test" ] || { echo "FAILED a .venv-test without packages was left"; failures=$((failures + 1)); }
 
 exit "$((failures > 0))"
