@@ -16,6 +16,7 @@ struct ComparedMetric {
   std::string name, goal, unit, definition;
   int64_t revision = 0;
   bool timing = false;
+  bool by_sample = false;  // one number a sample; a stage's number is their mean
 };
 
 struct ComparedValue {
@@ -30,6 +31,9 @@ struct ComparedRow {
   bool baseline = false;
   int64_t stages = 0;                                // distinct ones
   std::vector<std::optional<ComparedValue>> values;  // by metric
+  std::string from;                                  // the cell that it is compared with; empty: with none
+  // Seeds that are no pair, over all metrics: both cells have the same stage there; only one of the two has a number.
+  std::vector<int64_t> shared_seeds, row_only_seeds, base_only_seeds;
 };
 
 // What the arms' tokenizers, priors or answers to one sampling request came to.
@@ -44,13 +48,16 @@ struct Comparison {
   std::string experiment, question, baseline, source;  // source: the file as it was named
   int64_t trials = 0, trials_done = 0;
   std::vector<ComparedPart> parts;
-  ComparedPart cost;  // processor seconds of each kind of stage
+  ComparedPart cost;  // processor seconds of each stage of the pipeline
 };
 
 struct ComparisonRequest {
   std::string experiment;
   std::vector<std::string> metrics;  // names; empty: one number a stage, those with a goal or a constant count
 };
+
+// The slot of the stage that scores real data in the place of samples.
+inline constexpr const char* kCalibration = "evaluation.calibration";
 
 // Current cells and published stages only. Throws Error(bad_config) on an unknown experiment or metric, with the nearest name.
 Comparison compare(SQLite::Database& database, const ComparisonRequest& request);

@@ -49,9 +49,9 @@ samples.free
   masked    2  10.5 ± 1.4  +1.0
 
 cost
-          n  prior ↓ cpu s  samples ↓ cpu s  tokenizer ↓ cpu s
-  causal  2          20.50            20.50        20.50 (n 1)
-  masked  2          20.50            20.50        20.50 (n 1)
+          n  tokenizer ↓ cpu s  prior ↓ cpu s  samples.free ↓ cpu s
+  causal  2        20.50 (n 1)          20.50                 20.50
+  masked  2        20.50 (n 1)          20.50                 20.50
 )");
   const auto json = Json::parse(tessera("compare quick nearest --json").first);
   const auto& row = json.at("parts").at(0).at("rows").at(1);

@@ -1,0 +1,157 @@
+#include "experiment/comparison_part.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+namespace tessera {
+namespace {
+
+// The distinct stages' numbers.
+Estimate estimate_of(const Scores& scores) {
+  std::set<int64_t> stages;
+  std::vector<double> values;
+  for (const auto& one : scores)
+    if (stages.insert(one.stage).second) values.push_back(one.value);
+  return estimate(values);
+}
+
+ComparedRow row_of(const std::vector<Scores>& by_metric) {
+  ComparedRow row;
+  row.values.resize(by_metric.size());
+  for (size_t i = 0; i < by_metric.size(); ++i) {
+    if (by_metric[i].empty()) continue;
+    row.values[i].emplace();
+    auto& value = *row.values[i];
+    value.estimate = estimate_of(by_metric[i]);
+    row.stages = std::max(row.stages, value.estimate.n + value.estimate.n_nan);
+  }
+  return row;
+}
+
+}  // namespace
+
+size_t baseline_of(const std::vector<std::string>& cells, size_t cell, const std::string& baseline) {
+  const auto place = [&](const std::string& label) {
+    return static_cast<size_t>(std::find(cells.begin(), cells.end(), label) - cells.begin());
+  };
+  const auto& label = cells[cell];
+  for (auto comma = label.find(", "); comma != std::string::npos; comma = label.find(", ", comma + 1))
+    if (const auto found = place(baseline + label.substr(comma)); found < cells.size()) return found;
+  const auto found = place(baseline);
+  return found < cells.size() ? found : std::string::npos;
+}
+
+PartBuilder::PartBuilder(std::string name, const Evidence& evidence, std::string baseline)
+    : evidence_(evidence), baseline_(std::move(baseline)), scores_(evidence.cells.size()) {
+  part_.name = std::move(name);
+}
+
+void PartBuilder::add(size_t cell, int64_t seed, int64_t stage, const ComparedMetric& metric, double value) {
+  size_t i = 0;
+  while (i < part_.metrics.size() && (part_.metrics[i].name != metric.name || part_.metrics[i].revision != metric.revision)) ++i;
+  if (i == part_.metrics.size()) part_.metrics.push_back(metric);
+  if (scores_[cell].size() <= i) scores_[cell].resize(i + 1);
+  scores_[cell][i].push_back({seed, stage, value});
+}
+
+ComparedPart PartBuilder::build() {
+  for (auto& by_metric : scores_) by_metric.resize(part_.metrics.size());
+  add_rows();
+  correct();
+  return std::move(part_);
+}
+
+// Cells that have the same stages are one row.
+void PartBuilder::add_rows() {
+  std::map<std::set<int64_t>, size_t> seen;
+  std::vector<size_t> row_of_cell(scores_.size(), std::string::npos), first_cell;
+  for (size_t cell = 0; cell < scores_.size(); ++cell) {
+    std::set<int64_t> stages;
+    for (const auto& scores : scores_[cell])
+      for (const auto& one : scores) stages.insert(one.stage);
+    if (stages.empty()) continue;
+    const auto [place, is_new] = seen.emplace(std::move(stages), part_.rows.size());
+    if (is_new) {
+      part_.rows.push_back(row_of(scores_[cell]));
+      first_cell.push_back(cell);
+    }
+    auto& row = part_.rows[place->second];
+    row.cells.push_back(evidence_.cells[cell]);
+    row_of_cell[cell] = place->second;
+    row.baseline = row.baseline || baseline_of(evidence_.cells, cell, baseline_) == cell;
+  }
+  for (size_t i = 0; i < part_.rows.size(); ++i) {
+    const auto base = baseline_of(evidence_.cells, first_cell[i], baseline_);
+    if (!part_.rows[i].baseline && base != std::string::npos && row_of_cell[base] != std::string::npos)
+      compare_with(part_.rows[i], first_cell[i], part_.rows[row_of_cell[base]], base);
+  }
+}
+
+void PartBuilder::compare_with(ComparedRow& row, size_t cell, const ComparedRow& base, size_t base_cell) {
+  row.from = evidence_.cells[base_cell];
+  std::set<int64_t> shared, row_only, base_only;
+  for (size_t i = 0; i < part_.metrics.size(); ++i) {
+    auto& value = row.values[i];
+    const auto& from = base.values[i];
+    if (!value || !from) continue;
+    value->difference = value->estimate.mean - from->estimate.mean;
+    const auto pairing = pair_seeds(scores_[cell][i], scores_[base_cell][i]);
+    shared.insert(pairing.shared.begin(), pairing.shared.end());
+    row_only.insert(pairing.row_only.begin(), pairing.row_only.end());
+    base_only.insert(pairing.base_only.begin(), pairing.base_only.end());
+    if (pairing.clusters.empty()) continue;
+    value->paired = paired_difference(pairing.differences());
+    if (value->paired->estimate.n > 0) value->difference = value->paired->estimate.mean;
+  }
+  row.shared_seeds.assign(shared.begin(), shared.end());
+  row.row_only_seeds.assign(row_only.begin(), row_only.end());
+  row.base_only_seeds.assign(base_only.begin(), base_only.end());
+}
+
+// As many comparisons as rows that have the metric.
+void PartBuilder::correct() {
+  for (size_t i = 0; i < part_.metrics.size(); ++i) {
+    std::vector<ComparedValue*> compared;
+    std::vector<double> p;
+    for (auto& row : part_.rows)
+      if (row.values[i] && row.values[i]->paired && row.values[i]->paired->p) {
+        compared.push_back(&*row.values[i]);
+        p.push_back(*row.values[i]->paired->p);
+      }
+    const auto adjusted = holm(p);
+    for (size_t k = 0; k < compared.size(); ++k) compared[k]->p_holm = adjusted[k];
+  }
+}
+
+std::vector<ComparedRow> calibration_rows(const Evidence& evidence, const ComparedPart& part) {
+  std::vector<std::string> order;
+  std::map<std::string, std::vector<Scores>> found;
+  std::unordered_map<int64_t, std::pair<std::string, size_t>> columns;  // metric id -> row and place in the part
+  for (const auto& [id, metric] : evidence.metrics) {
+    const auto dot = metric.name.find('.');
+    if (dot == std::string::npos) continue;
+    for (size_t i = 0; i < part.metrics.size(); ++i)
+      if (part.metrics[i].name == metric.name.substr(dot + 1)) columns[id] = {metric.name.substr(0, dot), i};
+  }
+  for (const auto& trial : evidence.trials)
+    for (const auto& [slot, stage] : trial.stages) {
+      if (evidence.slots[slot] != kCalibration) continue;
+      for (const auto& [metric, value] : evidence.stages.at(stage).values) {
+        const auto column = columns.find(metric);
+        if (column == columns.end()) continue;
+        const auto [place, is_new] = found.try_emplace(column->second.first, part.metrics.size());
+        if (is_new) order.push_back(place->first);
+        place->second[column->second.second].push_back({trial.seed, stage, value});
+      }
+    }
+  std::vector<ComparedRow> rows;
+  for (const auto& name : order) {
+    rows.push_back(row_of(found[name]));
+    rows.back().cells = {name};
+  }
+  return rows;
+}
+
+}  // namespace tessera

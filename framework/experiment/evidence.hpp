@@ -1,0 +1,48 @@
+// What the ledger knows of an experiment's current trials, read once: cells, trials, their stages, and the number that each metric
+// came to. Ids are those of one database; the order of everything is that of the cells in the file and of the seeds.
+#pragma once
+#include <SQLiteCpp/Database.h>
+
+#include <limits>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace tessera {
+
+struct EvidenceMetric {
+  std::string name, goal, unit, definition;
+  int64_t revision = 0;
+  bool timing = false;
+  bool by_sample = false;  // one number a sample; the stage's number is their mean
+};
+
+struct EvidenceStage {
+  std::string kind, key;
+  bool done = false;                               // published
+  std::string state, error;                        // of those that are not: failed, running, interrupted, killed, waiting, …
+  std::vector<std::pair<int64_t, double>> values;  // metric id, value (NaN where it is none); those that compare can show
+};
+
+struct EvidenceTrial {
+  int64_t id = 0, seed = 0;
+  size_t cell = 0;
+  std::vector<std::pair<size_t, int64_t>> stages;  // slot (index), stage id
+};
+
+struct Evidence {
+  std::vector<std::string> cells;  // the baseline first, else in the order of the file
+  std::vector<std::string> slots;  // "tokenizer", "evaluation.samples.free", …
+  std::vector<EvidenceTrial> trials;
+  std::unordered_map<int64_t, EvidenceStage> stages;
+  std::unordered_map<int64_t, EvidenceMetric> metrics;
+  std::vector<std::string> retired;  // cells of older versions of the file that have finished trials
+};
+
+// Current cells and trials. Metrics: all of evaluations, of other stages those with a goal; of published stages alone.
+Evidence read_evidence(SQLite::Database& database, const std::string& experiment);
+
+inline constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace tessera
