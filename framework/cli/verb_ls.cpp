@@ -1,15 +1,20 @@
-// ls: the trials that there are, with their state and the numbers that say how they went. Alone: experiments.
+// ls: the trials that there are, with their state and the numbers that say how they went; a filter picks some. Alone: experiments.
 #include <SQLiteCpp/Statement.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <boost/program_options.hpp>
+#include <cmath>
+#include <cstring>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "cli/ledger_access.hpp"
 #include "cli/text_table.hpp"
+#include "core/error.hpp"
 #include "experiment/comparison.hpp"
+#include "experiment/trial_columns.hpp"
 #include "registry/ledger/database.hpp"
 
 namespace tessera {
@@ -28,7 +33,7 @@ Table experiments(SQLite::Database& database) {
 
 struct Trial {
   int64_t id = 0, seed = 0, stages = 0, stages_done = 0;
-  std::string name, cell, cell_hash, state;
+  std::string experiment, name, cell, cell_hash, state;
   bool current = false;
   double cpu_seconds = 0;
   std::map<std::string, double> values;  // "part metric" → value
@@ -46,7 +51,8 @@ std::vector<Trial> trials_of(SQLite::Database& database, const std::string& expe
   std::vector<Trial> trials;
   while (row.executeStep()) {
     Trial trial;
-    trial.id = row.getColumn(0).getInt64(), trial.name = row.getColumn(1).getString(), trial.cell = row.getColumn(2).getString();
+    trial.experiment = experiment, trial.id = row.getColumn(0).getInt64(), trial.name = row.getColumn(1).getString(),
+    trial.cell = row.getColumn(2).getString();
     trial.seed = row.getColumn(3).getInt64(), trial.state = row.getColumn(4).getString(), trial.stages = row.getColumn(5).getInt64();
     trial.stages_done = row.getColumn(6).getInt64(), trial.current = row.getColumn(7).getInt() != 0;
     trial.cpu_seconds = row.getColumn(8).getDouble(), trial.cell_hash = row.getColumn(9).getString();
@@ -78,29 +84,78 @@ std::vector<std::string> add_values(SQLite::Database& database, const std::strin
   return order;
 }
 
-void print_trials(const std::vector<Trial>& trials, std::vector<std::string> metrics) {
-  metrics.resize(std::min(metrics.size(), kColumnsOnTerminal));
+std::vector<TrialFacts> facts_of(const std::vector<Trial>& trials) {
+  std::vector<TrialFacts> facts;
+  for (const auto& t : trials) facts.push_back({t.id, t.experiment, t.cell, t.seed, t.state});
+  return facts;
+}
+
+// The numbers to show: name and, by trial, value.
+struct Numbers {
+  std::string title;
+  std::map<int64_t, double> of_trial;
+};
+
+Numbers numbers_of(const TrialColumn& column, const std::vector<TrialFacts>& trials) {
+  Numbers numbers{column.title, {}};
+  for (const auto& trial : trials)
+    if (const auto value = column.number(trial)) numbers.of_trial[trial.id] = *value;
+  return numbers;
+}
+
+// Best first where the metric has a goal, else ascending; trials without the number last.
+void sort_by(std::vector<Trial>& trials, const Numbers& numbers, bool descending) {
+  const auto key = [&](const Trial& trial) {
+    const auto found = numbers.of_trial.find(trial.id);
+    if (found == numbers.of_trial.end() || std::isnan(found->second)) return std::make_pair(1, 0.0);
+    return std::make_pair(0, descending ? -found->second : found->second);
+  };
+  std::stable_sort(trials.begin(), trials.end(), [&](const Trial& a, const Trial& b) { return key(a) < key(b); });
+}
+
+// Leaves those of which a stage was begun last, the newest first.
+void keep_last(SQLite::Database& database, std::vector<Trial>& trials, size_t count) {
+  std::map<int64_t, double> began;
+  SQLite::Statement row(database, "SELECT x.trial, max(r.started) FROM trial_stage x JOIN run r ON r.stage = x.stage GROUP BY x.trial");
+  while (row.executeStep()) began[row.getColumn(0).getInt64()] = row.getColumn(1).getDouble();
+  std::stable_sort(trials.begin(), trials.end(), [&](const Trial& a, const Trial& b) { return began[a.id] > began[b.id]; });
+  trials.resize(std::min(trials.size(), count));
+}
+
+void print_trials(const std::vector<Trial>& trials, const std::vector<std::string>& metrics, const std::vector<Numbers>& asked) {
   std::vector<TextColumn> columns = {{"trial"}, {"state"}, {"stages", true}, {"cpu time", true}};
-  for (const auto& metric : metrics) columns.push_back({metric, true});
+  for (const auto& numbers : asked) columns.push_back({numbers.title, true});
+  std::vector<std::string> usual;
+  for (const auto& metric : metrics)
+    if (usual.size() + asked.size() < kColumnsOnTerminal &&
+        std::none_of(asked.begin(), asked.end(), [&](const Numbers& numbers) { return numbers.title == metric; }))
+      usual.push_back(metric);
+  for (const auto& metric : usual) columns.push_back({metric, true});
   TextTable table(std::move(columns));
   for (const auto& trial : trials) {
     std::vector<std::string> cells = {trial.name, trial.current ? trial.state : trial.state + ", retired",
                                       fmt::format("{}/{}", trial.stages_done, trial.stages), format_duration(trial.cpu_seconds)};
-    for (const auto& metric : metrics) {
-      const auto value = trial.values.find(metric);
-      cells.push_back(value == trial.values.end() ? "" : format_number(value->second));
-    }
+    const auto add = [&](const auto& values, const auto& key) {
+      const auto value = values.find(key);
+      cells.push_back(value == values.end() ? "" : format_number(value->second));
+    };
+    for (const auto& numbers : asked) add(numbers.of_trial, trial.id);
+    for (const auto& metric : usual) add(trial.values, metric);
     table.add(std::move(cells));
   }
   fmt::print("{}", table.text());
 }
 
-Json trials_json(const std::vector<Trial>& trials) {
+Json trials_json(const std::vector<Trial>& trials, const std::vector<Numbers>& asked) {
   Json list = Json::array();
   for (const auto& t : trials) {
     Json values = Json::object();
     for (const auto& [name, value] : t.values) values[name] = encode_number(value);
+    for (const auto& numbers : asked)
+      if (const auto value = numbers.of_trial.find(t.id); value != numbers.of_trial.end())
+        values[numbers.title] = encode_number(value->second);
     list.push_back({{"trial", t.name},
+                    {"experiment", t.experiment},
                     {"cell", t.cell},
                     {"seed", t.seed},
                     {"state", t.state},
@@ -113,30 +168,90 @@ Json trials_json(const std::vector<Trial>& trials) {
   return list;
 }
 
+// What the words and options of the command line ask for.
+struct ListRequest {
+  std::string experiment, filter, sort;  // empty: all, none, the order of the file
+  std::optional<int64_t> last;
+  bool retired = false, reverse = false;
+};
+
+// "quickstart", "quickstart prior=maskgit and seed=0" in one word or in several, or a filter alone.
+void read_words(const std::vector<std::string>& words, ListRequest& request) {
+  size_t first = 0;
+  const auto is_filter = [](const std::string& word) { return word == "not" || word.find_first_of("=<>~()!\"' ") != std::string::npos; };
+  if (!words.empty() && !is_filter(words[0]) && (words.size() == 1 || words[1].empty() || !std::strchr("=<>~!", words[1][0])))
+    request.experiment = words[first++];
+  for (size_t i = first; i < words.size(); ++i) request.filter += (i > first ? " " : "") + words[i];
+}
+
+std::vector<std::string> experiment_names(SQLite::Database& database) {
+  std::vector<std::string> names;
+  SQLite::Statement row(database, "SELECT name FROM experiment ORDER BY name");
+  while (row.executeStep()) names.push_back(row.getColumn(0).getString());
+  return names;
+}
+
+int list(SQLite::Database& database, const ListRequest& request, const CommonOptions& common) {
+  std::optional<std::string> experiment;
+  if (!request.experiment.empty()) experiment = find_ledger_experiment(database, request.experiment);
+  std::vector<Trial> trials;
+  for (const auto& name : experiment ? std::vector<std::string>{*experiment} : experiment_names(database)) {
+    auto more = trials_of(database, name, request.retired);
+    std::move(more.begin(), more.end(), std::back_inserter(trials));
+  }
+  TrialColumns columns(database, experiment);
+  std::vector<Numbers> asked;
+  if (!request.filter.empty()) {
+    const auto facts = facts_of(trials);
+    std::vector<TrialColumn> metrics;
+    std::vector<Trial> kept;
+    for (size_t i : select_trials(TrialFilter(request.filter), columns, facts, metrics)) kept.push_back(std::move(trials[i]));
+    trials = std::move(kept);
+    for (const auto& metric : metrics) asked.push_back(numbers_of(metric, facts));
+  }
+  if (request.last) keep_last(database, trials, static_cast<size_t>(*request.last));
+  if (!request.sort.empty()) {
+    const auto column = columns.column(request.sort, [](const std::string& what) { throw Error(ExitCode::bad_config, "--sort: " + what); });
+    const auto numbers = numbers_of(column, facts_of(trials));
+    sort_by(trials, numbers, (column.goal == "max") != request.reverse);
+    if (std::none_of(asked.begin(), asked.end(), [&](const Numbers& one) { return one.title == numbers.title; })) asked.push_back(numbers);
+  }
+  std::vector<std::string> usual;
+  if (experiment) usual = add_values(database, *experiment, trials);
+  if (common.json)
+    print_json(trials_json(trials, asked));
+  else if (trials.empty())
+    fmt::print("No trial {}\n", request.filter.empty() ? "yet" : "for which the filter holds");
+  else
+    print_trials(trials, usual, asked);
+  return 0;
+}
+
 }  // namespace
 
 int verb_ls(const Verb& verb, const std::vector<std::string>& arguments) {
+  namespace po = boost::program_options;
   CommandLine line(verb);
-  bool retired = false;
-  line.options().add_options()("retired", boost::program_options::bool_switch(&retired), "Trials of older versions of the file too.");
-  if (!line.parse(arguments, 0, 1)) return 0;
+  ListRequest request;
+  line.options().add_options()("retired", po::bool_switch(&request.retired), "Trials of older versions of the file too.")(
+      "sort", po::value(&request.sort)->value_name("METRIC"),
+      "Best first where the metric has a goal, else the least; an option's key or seed will do too.")(
+      "reverse", po::bool_switch(&request.reverse), "The other way round.")(
+      "last", po::value<int64_t>()->notifier([&](int64_t n) { request.last = n; })->value_name("N"),
+      "The N trials that were begun last, newest first.");
+  if (!line.parse(arguments)) return 0;
+  if (request.last && *request.last < 1)
+    throw Error(ExitCode::bad_config, fmt::format("--last: found {}, expected a number of at least 1", *request.last));
+  read_words(line.words(), request);
   auto database = open_ledger(line.common());
   return with_ledger_errors(ledger_file(line.common().results), [&] {
-    if (line.words().empty()) {
-      const Table table = experiments(database);
-      if (line.common().json)
-        print_json(to_json(table));
-      else
-        fmt::print("{}", table.rows.empty() ? "No experiments yet: tessera run experiments/quickstart.toml\n" : to_text(table));
-      return 0;
-    }
-    const std::string experiment = find_ledger_experiment(database, line.words()[0]);
-    auto trials = trials_of(database, experiment, retired);
-    const auto metrics = add_values(database, experiment, trials);
+    const bool trials = !line.words().empty() || !request.sort.empty() || request.last;
+    if (trials) return list(database, request, line.common());
+    const Table table = experiments(database);
     if (line.common().json)
-      print_json(trials_json(trials));
+      print_json(to_json(table));
     else
-      print_trials(trials, metrics);
+      fmt::print("{}", table.rows.empty() ? "No experiments yet: tessera run experiments/quickstart.toml\n" : to_text(table));
     return 0;
   });
 }

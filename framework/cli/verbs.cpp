@@ -20,7 +20,8 @@ const std::vector<Verb>& verbs() {
   static const std::vector<Verb> table = {
       {"run", "FILE [key=value …] [-j N]", "Run an experiment, or what is left of it", verb_run},
       {"plan", "FILE [key=value …]", "Show cells, stages to run or reuse, parameter counts and refusals; run nothing", verb_plan},
-      {"ls", "[EXPERIMENT]", "List experiments, cells and trials", verb_ls},
+      {"ls", "[EXPERIMENT] [FILTER] [--sort METRIC] [--last N]",
+       "List experiments, or trials for which a filter holds: 'prior=maskgit and frechet<20'", verb_ls},
       {"show", "TRIAL | STAGE", "Show one trial or one stage with its numbers and origin", verb_show},
       {"diff", "TRIAL TRIAL", "Show what two trials do not share: options, stages, plugins, environment", verb_diff},
       {"compare", "EXPERIMENT [METRIC …]", "Compare arms: mean, deviation, number of distinct stages, cost", verb_compare},
