@@ -69,8 +69,8 @@ void read_metrics(SQLite::Database& database, Evidence& evidence) {
   SQLite::Statement row(database, "SELECT id, name, goal, unit, definition, revision, timing, axis = 'sample' FROM metric");
   while (row.executeStep()) {
     const auto text = [&](int i) { return row.getColumn(i).getString(); };
-    evidence.metrics[row.getColumn(0).getInt64()] = {text(1), text(2), text(3), text(4), row.getColumn(5).getInt64(),
-                                                     row.getColumn(6).getInt() != 0, row.getColumn(7).getInt() != 0};
+    evidence.metrics[row.getColumn(0).getInt64()] = {
+        text(1), text(2), text(3), text(4), row.getColumn(5).getInt64(), row.getColumn(6).getInt() != 0, row.getColumn(7).getInt() != 0};
   }
 }
 

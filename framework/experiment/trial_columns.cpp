@@ -29,8 +29,8 @@ FilterValue value_of(const SQLite::Column& column) {
 }
 
 bool ends_with_key(const std::string& key, const std::string& end) {
-  return key == end || (key.size() > end.size() && key.compare(key.size() - end.size(), end.size(), end) == 0 &&
-                        key[key.size() - end.size() - 1] == '.');
+  return key == end ||
+         (key.size() > end.size() && key.compare(key.size() - end.size(), end.size(), end) == 0 && key[key.size() - end.size() - 1] == '.');
 }
 
 }  // namespace
@@ -128,7 +128,8 @@ std::map<std::pair<std::string, int64_t>, TrialColumns::Numbers> TrialColumns::m
         fmt::format(
             "SELECT x.trial, y.metric, CASE m.axis WHEN 'sample' THEN y.sum / nullif(y.n - y.n_nan, 0) ELSE y.last END FROM trial_stage x "
             "CROSS JOIN stage s ON s.id = x.stage CROSS JOIN summary y ON y.stage = x.stage AND y.metric IN ({}) "
-            "CROSS JOIN metric m ON m.id = y.metric WHERE x.slot = ?1 AND s.published IS NOT NULL AND (?2 IS NULL OR x.trial IN (SELECT t.id "
+            "CROSS JOIN metric m ON m.id = y.metric WHERE x.slot = ?1 AND s.published IS NOT NULL AND (?2 IS NULL OR x.trial IN (SELECT "
+            "t.id "
             "FROM experiment e JOIN cell c ON c.experiment = e.id JOIN trial t ON t.cell = c.id WHERE e.name = ?2))",
             fmt::join(ids, ", ")));
     row.bind(1, slot);

@@ -19,9 +19,9 @@ struct Symbol {
   FilterOperator op;
 };
 // The longer ones first.
-constexpr Symbol kSymbols[] = {{"==", FilterOperator::equal},      {"!=", FilterOperator::differs}, {"<=", FilterOperator::at_most},
-                               {">=", FilterOperator::at_least},   {"=", FilterOperator::equal},    {"<", FilterOperator::less},
-                               {">", FilterOperator::greater},     {"~", FilterOperator::contains}};
+constexpr Symbol kSymbols[] = {{"==", FilterOperator::equal},    {"!=", FilterOperator::differs}, {"<=", FilterOperator::at_most},
+                               {">=", FilterOperator::at_least}, {"=", FilterOperator::equal},    {"<", FilterOperator::less},
+                               {">", FilterOperator::greater},   {"~", FilterOperator::contains}};
 constexpr const char* kOperators = "one of = != < <= > >= ~";
 
 bool is_ordering(FilterOperator op) {
@@ -130,7 +130,9 @@ class FilterParser {
     filter_.refuse(at_, fmt::format("found {}, expected {}", at_ < text_.size() ? "'" + found + "'" : "the end", what));
   }
 
-  Node either() { return joined("or", Node::any, [this] { return both(); }); }
+  Node either() {
+    return joined("or", Node::any, [this] { return both(); });
+  }
   Node both() {
     return joined("and", Node::all, [this] { return one(); });
   }

@@ -112,10 +112,10 @@ const std::vector<NamedQuery>& named_queries() {
        R"sql(WITH mean AS (
   SELECT experiment, slot, metric, goal, unit, cell, avg(value) AS value, count(DISTINCT stage) AS stages
   FROM v_score WHERE current AND done AND goal <> 'none' AND (?1 IS NULL OR experiment = ?1) AND slot NOT LIKE '%.calibration'
-  GROUP BY experiment, slot, metric, cell_hash),
-ranked AS (SELECT *, row_number() OVER (PARTITION BY experiment, slot, metric ORDER BY CASE goal WHEN 'min' THEN value ELSE -value END) AS place
-  FROM mean WHERE value IS NOT NULL)
-SELECT experiment, slot, metric, goal, cell, value, unit, stages FROM ranked WHERE place = 1 ORDER BY experiment, slot, metric)sql"},
+  GROUP BY cell_id, slot, metric),
+best AS (SELECT *, min(CASE goal WHEN 'min' THEN value ELSE -value END) FROM mean WHERE value IS NOT NULL  -- the other columns are those
+  GROUP BY experiment, slot, metric)                                                                      -- of the row with the minimum
+SELECT experiment, slot, metric, goal, cell, value, unit, stages FROM best ORDER BY experiment, slot, metric)sql"},
       {"scores", "[EXPERIMENT [METRIC]]", "Every finished number, one row for each trial and metric",
        R"sql(SELECT experiment, cell, seed, slot, metric, value, unit, n, n_nan FROM v_score
 WHERE current AND done AND (?1 IS NULL OR experiment = ?1) AND (?2 IS NULL OR metric = ?2) ORDER BY experiment, slot, metric, cell, seed)sql"},

@@ -5,10 +5,12 @@
 namespace tessera {
 namespace {
 
-// Newer by start time, then by uuid: the same answer in whatever order journals were read.
-#define TESSERA_CURRENT(row)                                                                                       \
-  "(e.front IS NULL OR (SELECT (f.started, f.uuid) >= (g.started, g.uuid) FROM front f, front g WHERE f.id = " row \
-  ".front AND g.id = e.front))"
+// Newer by start time, then by uuid: the same answer in whatever order journals were read. Most rows are of the newest front itself:
+// a CASE leaves the look at the two fronts out there, an OR would not.
+#define TESSERA_CURRENT(row)                                                                                      \
+  "CASE WHEN e.front IS NULL OR e.front = " row                                                                   \
+  ".front THEN 1 ELSE (SELECT (f.started, f.uuid) >= (g.started, g.uuid) FROM front f, front g WHERE f.id = " row \
+  ".front AND g.id = e.front) END"
 
 constexpr const char* kStage = R"sql(
 SELECT s.id AS id, s.key AS stage, s.kind AS kind,
@@ -34,7 +36,7 @@ constexpr const char* kTrial =
   (SELECT count(*) FROM trial_stage x WHERE x.trial = t.id) AS stages,
   (SELECT count(s.published) FROM trial_stage x JOIN stage s ON s.id = x.stage WHERE x.trial = t.id) AS stages_done,
   (SELECT sum(r.seconds) FROM trial_stage x JOIN run r ON r.stage = x.stage WHERE x.trial = t.id) AS seconds,
-  (SELECT sum(r.cpu_seconds) FROM trial_stage x JOIN run r ON r.stage = x.stage WHERE x.trial = t.id) AS cpu_seconds
+  (SELECT sum(r.cpu_seconds) FROM trial_stage x JOIN run r ON r.stage = x.stage WHERE x.trial = t.id) AS cpu_seconds, c.id AS cell_id
 FROM experiment e JOIN cell c ON c.experiment = e.id JOIN trial t ON t.cell = c.id)sql";
 
 constexpr const char* kCell =
@@ -50,7 +52,8 @@ constexpr const char* kScore =
   x.slot AS slot, s.key AS stage, s.kind AS kind, s.published IS NOT NULL AS done,
   m.name AS metric, m.revision AS revision, m.axis AS axis, m.goal AS goal, m.unit AS unit, m.timing AS timing,
   CASE m.axis WHEN 'sample' THEN y.sum / nullif(y.n - y.n_nan, 0) ELSE y.last END AS value,
-  y.n AS n, y.n_nan AS n_nan, y.min AS min, y.max AS max, y.steps AS steps, m.definition AS definition
+  y.n AS n, y.n_nan AS n_nan, y.min AS min, y.max AS max, y.steps AS steps, m.definition AS definition,
+  t.id AS trial_id, c.id AS cell_id
 FROM experiment e JOIN cell c ON c.experiment = e.id JOIN trial t ON t.cell = c.id JOIN trial_stage x ON x.trial = t.id
   JOIN stage s ON s.id = x.stage JOIN summary y ON y.stage = s.id JOIN metric m ON m.id = y.metric)sql";
 
@@ -80,6 +83,7 @@ const std::vector<View>& ledger_views() {
   static const ViewColumn cell = {"cell", "label of the cell: its arm and its points on the other axes"};
   static const ViewColumn cell_hash = {"cell_hash", "hash of the cell's options: equal settings, equal hash"};
   static const ViewColumn seed = {"seed", "the trial's seed"};
+  static const ViewColumn cell_id = {"cell_id", "`v_cell.id`: the shortest way to join and to group"};
   static const ViewColumn slot = {"slot", "what the stage is to the trial: `tokenizer`, `samples.free`, `evaluation.prior`, …"};
   static const ViewColumn stage = {"stage", "key of the stage: 32 hexadecimal digits"};
   static const ViewColumn kind = {"kind", "data, tokenizer, tokens, prior, samples or evaluation"};
@@ -111,7 +115,8 @@ const std::vector<View>& ledger_views() {
         {"stages", "number of stages it names"},
         {"stages_done", "how many of them are published"},
         {"seconds", "wall time of all runs of its stages, s; shared stages count in every trial that names them"},
-        {"cpu_seconds", "processor time of the same, s"}},
+        {"cpu_seconds", "processor time of the same, s"},
+        cell_id},
        kTrial},
       {"v_cell",
        "One row a cell: a setting of all options, without its seed.",
@@ -149,7 +154,9 @@ const std::vector<View>& ledger_views() {
         {"min", "least value"},
         {"max", "greatest value"},
         {"steps", "the highest step (or sample index) that has a value"},
-        {"definition", "what is computed, in one sentence"}},
+        {"definition", "what is computed, in one sentence"},
+        {"trial_id", "`v_trial.id`"},
+        cell_id},
        kScore},
       {"v_curve",
        "Every metric value: one row for each trial, stage, metric and step.",

@@ -31,18 +31,42 @@ std::string refusal(const std::string& text) {
   return "";
 }
 
-const Row kRow = {{"prior", {std::string("maskgit")}}, {"frechet", {12.5}}, {"seed", {int64_t{3}}}, {"flag", {int64_t{1}}},
-                  {"cell", {std::string("masked, layers=4")}}, {"tag", {std::string("best"), std::string("paper")}},
+const Row kRow = {{"prior", {std::string("maskgit")}},
+                  {"frechet", {12.5}},
+                  {"seed", {int64_t{3}}},
+                  {"flag", {int64_t{1}}},
+                  {"cell", {std::string("masked, layers=4")}},
+                  {"tag", {std::string("best"), std::string("paper")}},
                   {"list", {std::string("[1,2]")}}};
 
 TEST(TrialFilter, ComparesWhatATrialHas) {
-  for (const char* holds :
-       {"prior=maskgit", "prior==maskgit", "prior!=gpt", "prior~mask", "frechet<12.6", "frechet<=12.5", "frechet>1e1", "frechet>=12.5",
-        "frechet=12.5", "frechet!=12", "seed=3", "seed>-1", "seed=3.0", "flag=true", "flag=1", "flag!=false", "cell='masked, layers=4'",
-        "cell~\"layers=4\"", "tag=best", "tag=paper", "tag!=bad", "list=[1,2]", "frechet~2.5", "prior='maskgit'"})
+  for (const char* holds : {"prior=maskgit",
+                            "prior==maskgit",
+                            "prior!=gpt",
+                            "prior~mask",
+                            "frechet<12.6",
+                            "frechet<=12.5",
+                            "frechet>1e1",
+                            "frechet>=12.5",
+                            "frechet=12.5",
+                            "frechet!=12",
+                            "seed=3",
+                            "seed>-1",
+                            "seed=3.0",
+                            "flag=true",
+                            "flag=1",
+                            "flag!=false",
+                            "cell='masked, layers=4'",
+                            "cell~\"layers=4\"",
+                            "tag=best",
+                            "tag=paper",
+                            "tag!=bad",
+                            "list=[1,2]",
+                            "frechet~2.5",
+                            "prior='maskgit'"})
     EXPECT_TRUE(matches(holds, kRow)) << holds;
-  for (const char* fails : {"prior=gpt", "prior!=maskgit", "prior=MaskGIT", "prior~gpt", "frechet<12.5", "frechet>12.5", "seed=4", "flag=false",
-                            "tag=bad", "tag!=best", "seed='x'", "prior<3"})
+  for (const char* fails : {"prior=gpt", "prior!=maskgit", "prior=MaskGIT", "prior~gpt", "frechet<12.5", "frechet>12.5", "seed=4",
+                            "flag=false", "tag=bad", "tag!=best", "seed='x'", "prior<3"})
     EXPECT_FALSE(matches(fails, kRow)) << fails;
 }
 
@@ -70,8 +94,9 @@ TEST(TrialFilter, AndBindsTighterThanOrAndNotTightest) {
 TEST(TrialFilter, ErrorsPointAtThePlace) {
   EXPECT_EQ(refusal("prior=maskgit frechet<20"),
             "filter: found 'frechet', expected and, or, or the end\n  prior=maskgit frechet<20\n                ^");
-  EXPECT_EQ(refusal("prior=maskgit and"), "filter: found the end, expected a name, such as prior, frechet or state\n  prior=maskgit and\n"
-                                          "                   ^");
+  EXPECT_EQ(refusal("prior=maskgit and"),
+            "filter: found the end, expected a name, such as prior, frechet or state\n  prior=maskgit and\n"
+            "                   ^");
   EXPECT_EQ(refusal("prior maskgit"),
             "filter: found 'maskgit', expected one of = != < <= > >= ~ behind 'prior'\n  prior maskgit\n        ^");
   EXPECT_EQ(refusal("prior= and seed=1"), "filter: found 'and', expected a value behind 'prior='\n  prior= and seed=1\n         ^");
@@ -92,12 +117,16 @@ TEST(TrialFilter, ManyComparisonsAreNoDepth) {
 }
 
 std::vector<std::string> meant(const std::string& word) {
-  static const std::vector<MetricName> names = {
-      {1, "evaluation.samples.free", "frechet_random_features", 0}, {2, "evaluation.calibration", "real.frechet_random_features", 3},
-      {3, "evaluation.tokenizer", "l1", 0},                         {4, "tokenizer", "l1", 2},
-      {5, "tokenizer", "loss", 2},                                  {6, "prior", "loss", 2},
-      {7, "evaluation.prior", "bits_per_token", 0},                 {8, "evaluation.prior", "bits_per_token_scan_line", 0},
-      {9, "samples.free", "evaluations", 0},                        {10, "samples.top_half", "evaluations", 0}};
+  static const std::vector<MetricName> names = {{1, "evaluation.samples.free", "frechet_random_features", 0},
+                                                {2, "evaluation.calibration", "real.frechet_random_features", 3},
+                                                {3, "evaluation.tokenizer", "l1", 0},
+                                                {4, "tokenizer", "l1", 2},
+                                                {5, "tokenizer", "loss", 2},
+                                                {6, "prior", "loss", 2},
+                                                {7, "evaluation.prior", "bits_per_token", 0},
+                                                {8, "evaluation.prior", "bits_per_token_scan_line", 0},
+                                                {9, "samples.free", "evaluations", 0},
+                                                {10, "samples.top_half", "evaluations", 0}};
   const auto lists = metrics_meant(word, names);
   std::vector<std::string> words;
   if (!lists.empty())

@@ -41,18 +41,18 @@ TEST_F(TrialVerbs, LsPicksByFilterAndSorts) {
 }
 
 TEST_F(TrialVerbs, LsRefusesWhatAFilterCannotMean) {
-  EXPECT_EQ(tessera("ls 'seed=0 and frehet<9'"),
-            std::make_pair(std::string("tessera: filter: found 'frehet', expected an option's key, a metric, state, cell, seed, experiment; "
-                                       "did you mean \"frechet\"?\n  seed=0 and frehet<9\n             ^\n"),
-                           2));
+  EXPECT_EQ(
+      tessera("ls 'seed=0 and frehet<9'"),
+      std::make_pair(std::string("tessera: filter: found 'frehet', expected an option's key, a metric, state, cell, seed, experiment; "
+                                 "did you mean \"frechet\"?\n  seed=0 and frehet<9\n             ^\n"),
+                     2));
   EXPECT_EQ(tessera("ls 'loss<3'"),
             std::make_pair(std::string("tessera: filter: found 'loss', which may be prior.loss or tokenizer.loss\n  loss<3\n  ^\n"), 2));
   EXPECT_EQ(tessera("ls 'frechet=low'"),
             std::make_pair(std::string("tessera: filter: found 'low', expected a number: samples.free frechet is a metric\n  frechet=low\n"
                                        "          ^\n"),
                            2));
-  EXPECT_EQ(tessera("ls quick --last 0"),
-            std::make_pair(std::string("tessera: --last: found 0, expected a number of at least 1\n"), 2));
+  EXPECT_EQ(tessera("ls quick --last 0"), std::make_pair(std::string("tessera: --last: found 0, expected a number of at least 1\n"), 2));
   EXPECT_EQ(tessera("ls --sort colour").second, 2);
 }
 
