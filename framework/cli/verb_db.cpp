@@ -1,13 +1,17 @@
 // db: care of the ledger. rebuild: from all journals, whatever state the database is in. check: against itself and the files.
-// digest: what it says, as one hash.
+// digest: what it says, as one hash. datasette: metadata for those who serve it with Datasette.
 #include <fmt/format.h>
 
+#include <boost/program_options.hpp>
 #include <cstdio>
+#include <filesystem>
 
 #include "cli/ledger_access.hpp"
 #include "core/error.hpp"
+#include "core/files.hpp"
 #include "registry/ledger/check.hpp"
 #include "registry/ledger/database.hpp"
+#include "registry/ledger/datasette.hpp"
 #include "registry/ledger/digest.hpp"
 #include "registry/ledger/record.hpp"
 
@@ -51,16 +55,38 @@ int digest_verb(const CommonOptions& common) {
   return 0;
 }
 
+// Needs no ledger: it tells of views and queries, not of what they hold.
+int datasette_verb(const CommonOptions& common, const std::string& out) {
+  const Json metadata = datasette_metadata();
+  if (out.empty()) {
+    print_json(metadata);
+    return 0;
+  }
+  write_file_atomically(std::filesystem::absolute(out), metadata.dump(2) + "\n");
+  const std::string serve = fmt::format("datasette {} --metadata {}", ledger_file(common.results).string(), out);
+  if (common.json)
+    print_json({{"file", out}, {"serve", serve}});
+  else
+    fmt::print("{}: now {}\n", out, serve);
+  return 0;
+}
+
 }  // namespace
 
 int verb_db(const Verb& verb, const std::vector<std::string>& arguments) {
   CommandLine line(verb);
+  std::string out;
+  line.options().add_options()("out,o", boost::program_options::value(&out)->value_name("FILE.json"),
+                               "datasette: where to write (default: standard output).");
   if (!line.parse(arguments, 1, 1)) return 0;
   const std::string& act = line.words()[0];
+  if (!out.empty() && act != "datasette")
+    throw Error(ExitCode::bad_config, fmt::format("db: found --out with {}, expected it with datasette only", act));
   if (act == "rebuild") return rebuild_verb(line.common());
   if (act == "check") return check_verb(line.common());
   if (act == "digest") return digest_verb(line.common());
-  throw Error(ExitCode::bad_config, fmt::format("db: found '{}', expected rebuild, check or digest", act));
+  if (act == "datasette") return datasette_verb(line.common(), out);
+  throw Error(ExitCode::bad_config, fmt::format("db: found '{}', expected rebuild, check, digest or datasette", act));
 }
 
 }  // namespace tessera

@@ -11,6 +11,8 @@ int verb_diff(const Verb&, const std::vector<std::string>&);
 int verb_compare(const Verb&, const std::vector<std::string>&);
 int verb_query(const Verb&, const std::vector<std::string>&);
 int verb_grid(const Verb&, const std::vector<std::string>&);
+int verb_report(const Verb&, const std::vector<std::string>&);
+int verb_export(const Verb&, const std::vector<std::string>&);
 int verb_sample(const Verb&, const std::vector<std::string>&);
 int verb_plugins(const Verb&, const std::vector<std::string>&);
 int verb_db(const Verb&, const std::vector<std::string>&);
@@ -27,10 +29,14 @@ const std::vector<Verb>& verbs() {
       {"compare", "EXPERIMENT [METRIC …]", "Compare arms: mean, deviation, number of distinct stages, cost", verb_compare},
       {"query", "SQL | @NAME", "Ask the ledger in SQL, read-only", verb_query},
       {"grid", "EXPERIMENT [-o FILE.png]", "Draw originals, reconstructions, samples and completions by arm", verb_grid},
+      {"report", "EXPERIMENT [-o FILE.html]", "Write one HTML file: question, design, tables, charts, pictures, and the SQL behind them",
+       verb_report},
+      {"export", "EXPERIMENT [METRIC …] [--format F] [-o FILE]", "Write scores as CSV or JSON, the comparison as LaTeX or Markdown",
+       verb_export},
       {"sample", "TRIAL [sampling.key=value …]", "Sample a finished trial's prior in another way", verb_sample},
       {"plugins", "[list | describe KIND/ID | new KIND ID | check FILE [option=value …]]", "List, describe, scaffold and check plugins",
        verb_plugins},
-      {"db", "rebuild | check | digest", "Rebuild, check or summarise the ledger", verb_db},
+      {"db", "rebuild | check | digest | datasette [-o FILE]", "Rebuild, check or summarise the ledger; describe it to Datasette", verb_db},
       {"doctor", "", "Check this installation and say what is wrong", verb_doctor},
   };
   return table;

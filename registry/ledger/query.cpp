@@ -139,6 +139,12 @@ WHERE c.current AND c.experiment = ?1 AND (o.key = ?2 OR ?2 IS NULL AND EXISTS (
        R"sql(SELECT experiment, cell, seed, slot, metric, n_nan, n FROM v_score WHERE n_nan > 0 AND (?1 IS NULL OR experiment = ?1)
 ORDER BY n_nan DESC)sql"},
       {"nondeterminism", "", "Outputs that differed between runs of one stage", "SELECT * FROM v_nondeterminism"},
+      {"provenance", "[EXPERIMENT]", "The run behind each published stage: its plugins and their revisions, its machine",
+       R"sql(SELECT DISTINCT x.slot, t.cell, t.seed, s.key AS stage, r.n AS run, datetime(r.started, 'unixepoch') AS started,
+  (SELECT group_concat(p.name || ' ' || coalesce(p.revision, substr(p.sha256, 1, 8)), ', ') FROM stage_plugin y JOIN plugin p ON p.id = y.plugin
+   WHERE y.stage = s.id AND y.run = r.n) AS plugins, e.content AS environment
+FROM v_trial t JOIN trial_stage x ON x.trial = t.id JOIN stage s ON s.id = x.stage JOIN run r ON r.stage = s.id AND r.n = s.published
+LEFT JOIN env e ON e.id = r.env WHERE t.current AND (?1 IS NULL OR t.experiment = ?1) ORDER BY x.slot, t.cell, t.seed)sql"},
       {"events", "[LEVEL]", "Warnings, errors and unknown journal lines",
        R"sql(SELECT datetime(e.time, 'unixepoch') AS time, e.level, j.path AS journal, e.q AS line, e.text FROM event e JOIN journal j ON j.id = e.journal
 WHERE (?1 IS NULL AND e.level <> 'info') OR e.level = ?1 ORDER BY e.time, j.path, e.q)sql"},

@@ -68,7 +68,8 @@ TEST_F(ReadingVerbs, ErrorsNameWhatIsNear) {
       std::make_pair(
           std::string("tessera: compare: found metric 'frehet', expected one of frechet, loss, nearest, rate; did you mean \"frechet\"?\n"),
           2));
-  EXPECT_EQ(tessera("db rebiuld"), std::make_pair(std::string("tessera: db: found 'rebiuld', expected rebuild, check or digest\n"), 2));
+  EXPECT_EQ(tessera("db rebiuld"),
+            std::make_pair(std::string("tessera: db: found 'rebiuld', expected rebuild, check, digest or datasette\n"), 2));
   EXPECT_EQ(tessera("query 'DROP TABLE point'").second, 2);
   EXPECT_EQ(tessera("query @curve quick"),
             std::make_pair(std::string("tessera: query @curve: found 1 word, expected EXPERIMENT METRIC\n"), 2));

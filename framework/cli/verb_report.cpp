@@ -1,0 +1,36 @@
+// report: an experiment as one HTML file.
+#include <fmt/format.h>
+
+#include <boost/program_options.hpp>
+#include <filesystem>
+
+#include "cli/ledger_access.hpp"
+#include "core/files.hpp"
+#include "experiment/report/report.hpp"
+#include "registry/ledger/database.hpp"
+
+namespace tessera {
+
+int verb_report(const Verb& verb, const std::vector<std::string>& arguments) {
+  namespace po = boost::program_options;
+  CommandLine line(verb);
+  std::string out = "report.html", chart_js;
+  bool no_pictures = false;
+  line.options().add_options()("out,o", po::value(&out)->value_name("FILE.html"), "Where to write (default: report.html).")(
+      "no-pictures", po::bool_switch(&no_pictures), "Leave the pictures out.")(
+      "chart-js", po::value(&chart_js)->value_name("FILE"), "Chart.js to copy into the file (default: that of Debian's libjs-chart.js).");
+  if (!line.parse(arguments, 1, 1)) return 0;
+  auto database = open_ledger(line.common());
+  const auto report = with_ledger_errors(ledger_file(line.common().results), [&] {
+    return make_report(database, line.common().results, {line.words()[0], !no_pictures, chart_js});
+  });
+  write_file_atomically(std::filesystem::absolute(out), report.html);
+  for (const auto& note : report.notes) fmt::print(stderr, "tessera: {}\n", note);
+  if (line.common().json)
+    print_json({{"file", out}, {"bytes", report.html.size()}, {"notes", report.notes}});
+  else
+    fmt::print("{}: {:.1f} MB, one file; open it in a browser\n", out, static_cast<double>(report.html.size()) / 1e6);
+  return 0;
+}
+
+}  // namespace tessera

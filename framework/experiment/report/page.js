@@ -1,0 +1,368 @@
+// The page: reads the data, makes sections out of it. All text is set as text, never as markup.
+'use strict';
+
+(() => {
+  const data = JSON.parse(document.getElementById('data').textContent);
+  const { comparison, tables } = data;
+
+  // ---- Elements and numbers ----
+  function make(name, attributes = {}, ...children) {
+    const element = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) {
+      if (value === undefined || value === false || value === '') continue;
+      if (key === 'class') element.className = value;
+      else if (key.startsWith('on')) element.addEventListener(key.slice(2), value);
+      else element.setAttribute(key, value === true ? '' : value);
+    }
+    element.append(...children.filter((child) => child !== undefined && child !== null && child !== ''));
+    return element;
+  }
+  const number = (value) => (typeof value === 'number' ? value : { inf: Infinity, '-inf': -Infinity }[value] ?? NaN);
+  const { short } = charts;
+  // Two significant digits of the spread, and the value to the same place.
+  const decimals = (spread) => (spread > 0 && Number.isFinite(spread) ? Math.min(9, Math.max(0, 1 - Math.floor(Math.log10(spread)))) : null);
+  const placed = (value, places) => (places === null ? short(value) : value.toFixed(places));
+  const signed = (value, places) => (value > 0 ? '+' : '') + placed(value, places);
+  const estimate = (value) => {
+    const places = decimals(number(value.sd));
+    const mean = placed(number(value.mean), places);
+    return value.sd === undefined || places === null ? mean : `${mean} ± ${number(value.sd).toFixed(places)}`;
+  };
+  const pValue = (p) => (p === undefined ? '' : p < 0.0005 ? '<0.001' : p.toFixed(3));
+  const heading = (metric) => metric.name + (metric.goal === 'max' ? ' ↑' : metric.goal === 'min' ? ' ↓' : '') + (metric.unit ? `, ${metric.unit}` : '');
+  const rowsOf = (table) => table.rows.map((row) => Object.fromEntries(row.map((value, i) => [table.columns[i], value])));
+  const joined = (cells) => cells.join(' = ');
+
+  // ---- Tables ----
+  // columns: [{title, number, hint, long}]; rows: [{cells: [text | {text, sort, class, below}], class}]. The first column names the row.
+  function sortBy(body, head, column) {
+    const up = head.getAttribute('aria-sort') !== 'ascending';
+    for (const other of head.parentElement.children) other.removeAttribute('aria-sort');
+    head.setAttribute('aria-sort', up ? 'ascending' : 'descending');
+    const key = (row) => row.children[column]?.dataset.sort ?? row.children[column]?.textContent ?? '';
+    const compare = (a, b) => (Number.isNaN(a - b) || a === '' || b === '' ? String(a).localeCompare(String(b)) : a - b);
+    body.append(...[...body.rows].sort((a, b) => (up ? 1 : -1) * compare(key(a), key(b))));
+  }
+  function table(columns, rows, caption, titled = true) {
+    const body = make('tbody');
+    for (const row of rows) {
+      const line = make('tr', { class: row.class });
+      row.cells.forEach((cell, i) => {
+        const { text, sort, below, ...more } = cell !== null && typeof cell === 'object' ? cell : { text: cell };
+        const shown = text === null || text === undefined ? '' : typeof text === 'number' ? short(text) : text;
+        const classes = [columns[i].number ? 'number' : '', columns[i].long ? 'long' : '', more.class ?? ''].filter(Boolean).join(' ');
+        const element = i === 0 ? make('th', { scope: 'row', class: classes, title: typeof shown === 'string' ? shown : '' }) : make('td', { class: classes });
+        if (cell?.mark !== undefined) element.append(make('span', { class: `mark ${cell.mark < 0 ? '' : `c${cell.mark % 8}`}` }));
+        element.append(shown);
+        if (below) element.append(below);
+        if (sort !== undefined || typeof text === 'number') element.dataset.sort = sort ?? text;
+        line.append(element);
+      });
+      body.append(line);
+    }
+    const heads = columns.map((column, i) => {
+      const head = make('th', { scope: 'col', class: column.number ? 'number' : '', title: column.hint });
+      head.append(make('button', { type: 'button', onclick: () => sortBy(body, head, i) }, column.title));
+      return head;
+    });
+    return make('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
+      make('table', {}, caption && titled ? make('caption', {}, caption) : '', make('thead', {}, make('tr', {}, ...heads)), body));
+  }
+  // A table as the ledger answers it. Columns of long text wrap.
+  function answered(answer, caption, longs = []) {
+    const numeric = answer.columns.map((_, i) => answer.rows.every((row) => row[i] === null || typeof row[i] === 'number'));
+    return table(answer.columns.map((title, i) => ({ title: title.replaceAll('_', ' '), number: numeric[i], long: longs.includes(title) })),
+      answer.rows.map((cells) => ({ cells })), caption);
+  }
+  // What a later version says that this page has no place for: lists of objects as tables, the rest as text.
+  function plain(value) {
+    if (Array.isArray(value) && value.length && value.every((one) => one && typeof one === 'object' && !Array.isArray(one))) {
+      const titles = [...new Set(value.flatMap(Object.keys))];
+      const cells = (one) => titles.map((title) => (one[title] && typeof one[title] === 'object' ? JSON.stringify(one[title]) : String(one[title] ?? '')));
+      return table(titles.map((title) => ({ title, long: true })), value.map((one) => ({ cells: cells(one) })));
+    }
+    if (Array.isArray(value) && value.every((one) => typeof one !== 'object')) return make('ul', {}, ...value.map((one) => make('li', {}, String(one))));
+    return typeof value === 'object' ? make('pre', {}, JSON.stringify(value, null, 1)) : make('p', {}, String(value));
+  }
+
+  // ---- SQL ----
+  const shellWord = (word) => {
+    const text = String(word);
+    if (/^[\w@%+=:,./-]+$/.test(text)) return text;
+    return /["$`\\!]/.test(text) ? `'${text.replaceAll("'", "'\\''")}'` : `"${text}"`;
+  };
+  const sql = (text, ...words) => make('details', { class: 'sql' }, make('summary', {}, 'SQL'),
+    make('pre', {}, `tessera query ${[text, data.experiment, ...words].map(shellWord).join(' ')}`));
+
+  // ---- Sections ----
+  const contents = make('ul');
+  function section(id, title, ...children) {
+    const kept = children.flat().filter(Boolean);
+    if (!kept.length) return;
+    contents.append(make('li', {}, make('a', { href: `#${id}` }, title)));
+    document.getElementById('report').append(make('section', { id, 'aria-labelledby': `${id}-title` }, make('h2', { id: `${id}-title` }, title), ...kept));
+  }
+  const figure = (title, about, canvas) => make('figure', {}, make('figcaption', {}, title, about ? make('span', { class: 'faint' }, about) : ''),
+    make('div', { class: 'roll' }, canvas));
+  const folded = (title, open, fill) => {
+    const details = make('details', { open }, make('summary', {}, title));
+    if (open) details.append(...fill());
+    else details.addEventListener('toggle', () => details.append(...fill()), { once: true });
+    return details;
+  };
+
+  const cells = rowsOf(tables.cells);
+  const position = new Map(cells.map((one, i) => [one.cell, i]));
+  const trials = rowsOf(tables.trials);
+  const seeds = [...new Set(trials.map((one) => one.seed))].sort((a, b) => a - b);
+  // Of cells that share their stages the colour of the first; all arms together are grey.
+  const colourOf = (group) => (group.length > 1 && group.length === cells.length ? -1 : position.get(group[0]) ?? -1);
+  const legends = [];
+  function legend() {
+    if (cells.length < 2) return '';
+    const list = make('div', { class: 'legend', role: 'group', 'aria-label': 'Cells shown in charts' });
+    for (const { cell } of cells) {
+      const button = make('button', { type: 'button', 'aria-pressed': 'true', title: cell, onclick: () => {
+        charts.toggle(cell);
+        for (const one of legends) if (one.cell === cell) one.button.setAttribute('aria-pressed', String(charts.shown([cell])));
+      } }, make('span', { class: `mark c${position.get(cell) % 8}` }), cell);
+      legends.push({ cell, button });
+      list.append(button);
+    }
+    return list;
+  }
+
+  function header() {
+    document.getElementById('top').append(
+      make('h1', {}, data.question || data.experiment),
+      make('ul', { class: 'facts' },
+        make('li', {}, 'Experiment ', make('b', {}, data.experiment)), make('li', {}, make('b', {}, `${comparison.trials_done} of ${comparison.trials}`), ' trials done'),
+        data.baseline ? make('li', {}, 'Baseline ', make('b', {}, data.baseline)) : '', data.source ? make('li', {}, 'File ', make('b', {}, data.source)) : '',
+        make('li', {}, 'Written ', make('b', {}, data.written))));
+    for (const note of rowsOf(tables.notes).filter((one) => one.target === data.experiment && one.kind === 'note'))
+      document.getElementById('top').append(make('p', {}, note.text));
+  }
+
+  function design() {
+    const axes = new Map();
+    for (const cell of cells)
+      for (const [axis, point] of Object.entries(JSON.parse(cell.axes ?? '{}'))) axes.set(axis, new Set([...(axes.get(axis) ?? []), String(point)]));
+    const axisTable = axes.size ? table([{ title: 'axis' }, { title: 'points', number: true }, { title: 'values', long: true }],
+      [...axes].map(([axis, points]) => ({ cells: [axis, points.size, [...points].join(', ')] })), 'Axes') : '';
+    const done = new Map();
+    for (const trial of trials) if (trial.state === 'done') done.set(trial.cell, (done.get(trial.cell) ?? 0) + 1);
+    const cellTable = table([{ title: 'cell' }, { title: 'trials done', number: true }, { title: 'trials', number: true }],
+      cells.map((one) => ({ cells: [{ text: one.cell + (one.baseline ? ' *' : ''), mark: position.get(one.cell) }, done.get(one.cell) ?? 0,
+        trials.filter((trial) => trial.cell === one.cell).length] })), 'Cells; * baseline');
+    const varying = rowsOf(tables.varying);
+    const keys = [...new Set(varying.map((one) => one.key))];
+    const value = new Map(varying.map((one) => [`${one.key}\n${one.cell}`, one]));
+    const at = (key, cell) => { const one = value.get(`${key}\n${cell}`); return one ? { text: one.value ?? '', class: '' } : { text: '—', class: 'faint' }; };
+    const optionTable = cells.length <= 6
+      ? table([{ title: 'option' }, ...cells.map((one) => ({ title: one.cell }))], keys.map((key) => ({ cells: [key, ...cells.map((one) => at(key, one.cell))] })), 'Options that differ')
+      : table([{ title: 'cell' }, ...keys.map((title) => ({ title }))], cells.map((one) => ({ cells: [one.cell, ...keys.map((key) => at(key, one.cell))] })), 'Options that differ');
+    section('design', 'Design',
+      make('p', {}, `${cells.length} ${cells.length === 1 ? 'cell' : 'cells'}, seeds ${seeds.join(', ')}: ${trials.length} trials.`),
+      axisTable, cells.length > 12 ? folded(`${cells.length} cells`, false, () => [cellTable]) : cellTable, sql(tables.cells.sql),
+      keys.length ? optionTable : '', keys.length ? sql(tables.varying.sql) : '',
+      folded(`${tables.fixed.rows.length} options that all cells share`, false, () => [answered(tables.fixed, 'Options that all cells share', ['value']), sql(tables.fixed.sql)]));
+  }
+
+  // ---- Results ----
+  const valueOf = (row, metric) => row.values[metric.name];
+  function bestOf(part, metric) {
+    const means = part.rows.map((row) => number(valueOf(row, metric)?.mean)).filter(Number.isFinite);
+    if (metric.goal === 'none' || metric.timing || means.length < 2) return null;
+    return metric.goal === 'max' ? Math.max(...means) : Math.min(...means);
+  }
+  // Whether the interval of a difference lies on one side of zero, and on which.
+  function verdict(paired, goal) {
+    if (!paired?.interval95 || goal === 'none') return '';
+    const [low, high] = paired.interval95.map(number);
+    if (low <= 0 && high >= 0) return '';
+    return (low > 0) === (goal === 'max') ? 'better' : 'worse';
+  }
+  function deltaOf(value, metric) {
+    if (value.difference === undefined || metric.timing || (metric.goal === 'none' && value.difference === 0)) return '';
+    const places = decimals(number(value.paired?.sd ?? value.sd));
+    const interval = places !== null && value.paired?.interval95?.map((end) => signed(number(end), places)).join(' … ');
+    return make('span', { class: `delta ${verdict(value.paired, metric.goal)}` }, `Δ ${signed(number(value.difference), places)}${interval ? ` [${interval}]` : ''}`);
+  }
+  function partTable(part) {
+    const columns = [{ title: '' }, { title: 'n', number: true, hint: 'Distinct stages' }, ...part.metrics.map((metric) => ({ title: heading(metric), number: true, hint: metric.definition }))];
+    const best = part.metrics.map((metric) => bestOf(part, metric));
+    const line = (row, calibration) => ({ class: calibration ? 'calibration' : '', cells: [
+      { text: (calibration ? `real data: ${row.cells[0]}` : joined(row.cells)) + (row.baseline && part.rows.length > 1 ? ' *' : ''), ...(calibration ? {} : { mark: colourOf(row.cells) }) },
+      row.stages, ...part.metrics.map((metric, i) => {
+        const value = valueOf(row, metric);
+        if (!value) return '';
+        const missing = value.n < row.stages || value.n_nan > 0 ? ` (n ${value.n}${value.n_nan ? `, ${value.n_nan} NaN` : ''})` : '';
+        return { text: (value.n === 0 ? 'NaN' : estimate(value)) + missing, sort: number(value.mean), class: !calibration && number(value.mean) === best[i] ? 'best' : '', below: deltaOf(value, metric) };
+      })] });
+    return table(columns, [...part.rows.map((row) => line(row, false)), ...part.calibration.map((row) => line(row, true))], part.name, false);
+  }
+  const definitions = (part) => folded('What the columns mean', false, () => [table([{ title: 'metric' }, { title: 'definition', long: true }, { title: 'revision', number: true }],
+    part.metrics.map((metric) => ({ cells: [heading(metric), metric.definition, metric.revision] })))]);
+  function results() {
+    const known = ['experiment', 'question', 'baseline', 'source', 'trials', 'trials_done', 'parts', 'cost'];
+    const more = Object.entries(comparison).filter(([key, value]) => !known.includes(key) && value !== null && !(Array.isArray(value) && !value.length));
+    section('results', 'Results',
+      comparison.parts.length ? make('p', {}, 'Mean ± standard deviation over n distinct stages; ↑ more is better, ↓ less; bold: the best mean.'
+        + (data.baseline ? ` Δ: the difference from ${data.baseline}, paired by seed, with its 95 % interval; green: better, orange: worse, where the interval excludes zero.` : '')
+        + ' The rows of real data calibrate: a metric that cannot tell shuffled data from real data cannot tell arms.')
+        : make('p', {}, 'Nothing is evaluated yet.'),
+      ...comparison.parts.flatMap((part) => [make('h3', {}, part.name), partTable(part), definitions(part)]),
+      comparison.parts.length ? sql(data.sql.comparison) : '',
+      comparison.cost?.rows?.length ? [make('h3', {}, 'Computing'), partTable({ ...comparison.cost, name: 'Processor seconds of a stage' })].flat() : '',
+      ...more.flatMap(([key, value]) => [make('h3', {}, key.replaceAll('_', ' ')), plain(value)]));
+  }
+
+  function effects() {
+    const parts = [];
+    for (const part of comparison.parts) {
+      const measured = part.metrics.filter((metric) => metric.goal !== 'none' && !metric.timing);
+      const list = measured.map((metric) => ({ metric, effects: part.rows.filter((row) => valueOf(row, metric)?.paired?.n > 0).map((row) => {
+        const value = valueOf(row, metric);
+        const [low, high] = value.paired.interval95?.map(number) ?? [];
+        return { cells: row.cells, mean: number(value.paired.mean), low, high, verdict: verdict(value.paired, metric.goal), value };
+      }).filter((one) => Number.isFinite(one.mean)) }))
+        // Not a count that the strategy fixes.
+        .filter((one) => one.effects.some((effect) => effect.low === undefined ? effect.mean !== 0 : effect.high - effect.low > 1e-12 * Math.abs(effect.mean)));
+      if (!list.length) continue;
+      const known = ['n', 'n_nan', 'mean', 'sd', 'interval95', 'p', 'p_holm', 'least_p', 'detectable'];
+      const extra = [...new Set(list.flatMap((one) => one.effects.flatMap((effect) => Object.keys(effect.value.paired))))].filter((key) => !known.includes(key));
+      const numbers = () => [table([{ title: 'metric' }, { title: 'arm' }, { title: 'pairs', number: true }, { title: 'Δ', number: true }, { title: '95 % interval' },
+        { title: 'p', number: true, hint: 'Exact sign flips' }, { title: 'p Holm', number: true, hint: 'For all arms on one metric' },
+        { title: 'least p', number: true, hint: 'The smallest p that so many pairs can give' },
+        { title: '80 % sees', number: true, hint: 'The smallest difference that so many pairs show four times in five' }, ...extra.map((title) => ({ title: title.replaceAll('_', ' ') }))],
+      list.flatMap(({ metric, effects: all }) => all.map(({ cells: arm, mean, low, high, verdict: says, value: { paired } }) => {
+        const places = decimals(number(paired.sd));
+        return { cells: [heading(metric), joined(arm), paired.n, { text: signed(mean, places), sort: mean, class: says },
+          low === undefined ? '' : `${signed(low, places)} … ${signed(high, places)}`, pValue(paired.p), pValue(paired.p_holm), pValue(paired.least_p),
+          paired.detectable === undefined ? '' : number(paired.detectable), ...extra.map((key) => (typeof paired[key] === 'object' ? JSON.stringify(paired[key]) : paired[key] ?? ''))] };
+      })), `Differences from ${data.baseline}: ${part.name}`)];
+      const open = parts.length === 0 || list.length * list[0].effects.length <= 60;
+      parts.push(make('h3', {}, part.name), folded(`${list.length} metrics`, open, () => [make('div', { class: 'charts' }, ...list.map(({ metric, effects: all }) =>
+        figure(heading(metric), '', charts.canvas(`Differences in ${metric.name} from ${data.baseline}`, charts.forest(all, metric.unit), 74 + Math.min(12000, all.length * Math.max(16, 34 - all.length)))))),
+      folded('Numbers', false, numbers), sql(data.sql.effects, list[0].metric.name)]));
+    }
+    section('effects', 'Effects', parts.length ? make('p', {}, `Differences from ${data.baseline}, paired by seed, with 95 % t-intervals. Green: better, orange: worse, grey: the interval holds zero.`) : '', parts);
+  }
+
+  function curves() {
+    const drawable = data.curves.filter((curve) => curve.series.some((series) => series.x.length > 1));
+    const main = (curve) => !curve.timing && (curve.goal !== 'none' || /(^|_|\.)(loss|nll)$/.test(curve.metric));
+    const draw = (curve) => {
+      const series = curve.series.map((one) => ({ ...one, colour: colourOf(one.cells) }));
+      const thinned = series.find((one) => one.drawn < one.steps);
+      const shared = series.map((one) => one.cells).filter((group) => group.length > 1 && group.length < cells.length);
+      const about = [curve.definition, thinned ? `${thinned.drawn} of ${thinned.steps} steps are drawn` : '', ...shared.slice(0, 3).map((group) => `one line: ${joined(group.slice(0, 6))}`)]
+        .filter(Boolean).map((text) => text.replace(/[.]?$/, '.')).join(' ');
+      return figure(`${curve.slot}: ${heading({ ...curve, name: curve.metric })}`, about, charts.canvas(`${curve.metric} of ${curve.slot} by step`, charts.curve(series)));
+    };
+    const grid = (list) => make('div', { class: 'charts' }, ...list.map(draw));
+    const others = drawable.filter((curve) => !main(curve));
+    const first = drawable[0];
+    section('curves', 'Curves', drawable.length ? [
+      make('p', {}, 'Mean over distinct stages; the band goes from the least to the greatest of the seeds. A button of the legend takes a cell out.'), legend(),
+      drawable.some(main) ? grid(drawable.filter(main)) : '', others.length ? folded(`${others.length} more`, !drawable.some(main), () => [grid(others)]) : '',
+      sql(data.sql.curves, first.slot, first.metric)] : []);
+  }
+
+  // ---- Cost against quality ----
+  const kCosts = ['token_forwards', 'evaluations'];
+  function frontierPoints(part, cost, metric) {
+    const points = part.rows.map((row) => ({ cells: row.cells, colour: colourOf(row.cells), x: number(valueOf(row, { name: cost })?.mean), y: number(valueOf(row, metric)?.mean),
+      low: valueOf(row, metric)?.interval95 && number(valueOf(row, metric).interval95[0]), high: valueOf(row, metric)?.interval95 && number(valueOf(row, metric).interval95[1]) }))
+      .filter((one) => Number.isFinite(one.x) && Number.isFinite(one.y));
+    const sign = metric.goal === 'max' ? -1 : 1;
+    for (const one of points) one.best = !points.some((other) => other.x <= one.x && sign * other.y <= sign * one.y && (other.x < one.x || sign * other.y < sign * one.y));
+    return points;
+  }
+  function frontiers() {
+    const found = [];
+    for (const part of comparison.parts) {
+      const cost = kCosts.find((name) => new Set(part.rows.map((row) => valueOf(row, { name })?.mean)).size > 1);
+      if (!cost) continue;
+      const qualities = part.metrics.filter((metric) => metric.goal !== 'none' && !metric.timing && !kCosts.includes(metric.name));
+      const drawn = qualities.map((metric) => ({ metric, points: frontierPoints(part, cost, metric) })).filter((one) => one.points.length > 1);
+      if (drawn.length) found.push(make('h3', {}, part.name), make('div', { class: 'charts' }, ...drawn.map(({ metric, points }) =>
+        figure(heading(metric), `Best for their cost: ${points.filter((one) => one.best).map((one) => joined(one.cells)).slice(0, 8).join(', ')}${points.filter((one) => one.best).length > 8 ? ', …' : ''}`,
+          charts.canvas(`${metric.name} against ${cost}`, charts.frontier(points, cost.replaceAll('_', ' '), heading(metric)))))), sql(data.sql.frontier, cost, drawn[0].metric.name));
+    }
+    section('frontier', 'Cost and quality', found.length ? [make('p', {}, 'Cost is counted, not timed: network evaluations, and tokens that went through the network, for one image. '
+      + 'Whiskers: 95 % interval of the mean. The dashed line joins the cells that none beats in both.'), legend()] : '', found);
+  }
+
+  // ---- Parallel coordinates ----
+  function dimensionOf(name, values) { // one a line; undefined where a line has none
+    const present = values.filter((one) => one !== undefined && one !== null);
+    const numeric = present.every((one) => typeof one === 'number' && Number.isFinite(one));
+    if (numeric) {
+      const [low, high] = [Math.min(...present), Math.max(...present)];
+      const span = high - low || 1;
+      return { name, at: values.map((one) => (one === undefined || one === null ? null : high === low ? 0.5 : (one - low) / span)), text: values.map((one) => (one === undefined ? '—' : short(one))),
+        marks: high === low ? [{ at: 0.5, text: short(low) }] : [{ at: 0, text: short(low) }, { at: 1, text: short(high) }] };
+    }
+    const kinds = [...new Set(present.map(String))];
+    const place = (one) => (kinds.length === 1 ? 0.5 : kinds.indexOf(String(one)) / (kinds.length - 1));
+    return { name, at: values.map((one) => (one === undefined || one === null ? null : place(one))), text: values.map((one) => String(one ?? '—')),
+      marks: kinds.length > 12 ? [] : kinds.map((one) => ({ at: place(one), text: one })) };
+  }
+  function parallels() {
+    const varying = rowsOf(tables.varying);
+    const byKey = new Map();
+    for (const one of varying) byKey.set(one.key, (byKey.get(one.key) ?? new Map()).set(one.cell, one.value));
+    const keys = [...byKey].filter(([, values]) => new Set(values.values()).size > 1).map(([key]) => key);
+    const found = [];
+    for (const part of comparison.parts) {
+      const metrics = part.metrics.filter((metric) => metric.goal !== 'none' && !metric.timing);
+      const rows = part.rows;
+      if (rows.length < 2 || !metrics.length || !keys.length) continue;
+      const dimensions = [...keys.map((key) => dimensionOf(key, rows.map((row) => byKey.get(key).get(row.cells[0])))),
+        ...metrics.map((metric) => dimensionOf(heading(metric), rows.map((row) => { const mean = number(valueOf(row, metric)?.mean); return Number.isFinite(mean) ? mean : undefined; })))]
+        .filter((one) => new Set(one.at.filter((at) => at !== null)).size > 1);
+      if (dimensions.length < 2) continue;
+      const lines = rows.map((row, i) => ({ cells: row.cells, colour: colourOf(row.cells), at: dimensions.map((one) => one.at[i]), text: dimensions.map((one) => one.text[i]) }));
+      found.push(make('div', { class: 'charts wide' }, figure(part.name, '', charts.canvas(`Options and metrics of ${part.name}`, charts.parallel(dimensions, lines), 330, dimensions.length * 84))),
+        sql(data.sql.parallel, keys[0], metrics[0].name));
+    }
+    section('parallel', 'Options and metrics', found.length ? [make('p', {}, 'One line a cell: the options that differ on the left, mean metrics on the right, each axis from its least to its greatest value.'), legend()] : '', found);
+  }
+
+  function pictures() {
+    section('pictures', 'Pictures', data.pictures.flatMap((picture) => [
+      make('p', {}, `Seed ${picture.seed}. Rows: ${picture.rows.join('; ')}.`),
+      make('div', { class: 'pictures', tabindex: '0', role: 'region', 'aria-label': 'Picture grid' },
+        make('img', { src: picture.src, width: picture.width, height: picture.height, alt: `Originals, reconstructions and samples at seed ${picture.seed}: ${picture.rows.join('; ')}` })),
+      make('p', { class: 'faint' }, `tessera grid ${shellWord(data.experiment)} --seed ${picture.seed}`)]), data.pictures.length ? sql(data.sql.pictures) : '');
+  }
+
+  // ---- Where the numbers come from ----
+  function environments() {
+    const rows = rowsOf(tables.environments).map((row) => ({ ...row, environment: { ...JSON.parse(row.environment ?? '{}') } }));
+    const keys = [...new Set(rows.flatMap((row) => Object.keys(row.environment)))].filter((key) => key !== 'pid');
+    const text = (value) => (value === undefined ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value));
+    return table([{ title: 'stages of' }, { title: 'stages', number: true }, ...keys.map((title) => ({ title })), { title: 'wall s', number: true }, { title: 'cpu s', number: true }],
+      rows.map((row) => ({ cells: [String(row.stages_of ?? '').replaceAll(',', ', '), row.stages, ...keys.map((key) => text(row.environment[key])), row.seconds, row.cpu_seconds] })), 'Environments of published stages');
+  }
+  function provenance() {
+    section('provenance', 'Plugins and environments',
+      tables.plugins.rows.length ? [answered(tables.plugins, 'Plugins of published stages', ['stages_of']), sql(tables.plugins.sql)] : '',
+      tables.environments.rows.length ? [environments(), sql(tables.environments.sql)] : '');
+  }
+  function open() {
+    const limits = [
+      tables.unfinished.rows.length ? [make('h3', {}, 'Not finished'), answered(tables.unfinished, 'Stages without a result', ['error']), sql(tables.unfinished.sql)] : [],
+      tables.nan.rows.length ? [make('h3', {}, 'Values that are not numbers'), answered(tables.nan, 'Series with NaN: these values are in no mean'), sql(tables.nan.sql)] : [],
+      tables.notes.rows.length ? [make('h3', {}, 'Notes and tags'), answered(tables.notes, 'Notes and tags', ['text']), sql(tables.notes.sql)] : [],
+      data.notes.length ? [make('h3', {}, 'What this report lacks'), plain(data.notes)] : []].flat();
+    section('limits', 'Limits and notes', limits);
+  }
+
+  header();
+  for (const part of [results, effects, frontiers, curves, parallels, pictures, design, provenance, open]) part();
+  document.getElementById('contents').append(contents);
+  document.body.append(make('footer', {}, 'Written by tessera report. One file; it loads nothing from anywhere. The SQL below each table and chart can be pasted into a shell.'));
+  document.documentElement.dataset.ready = 'yes';
+})();

@@ -1,0 +1,150 @@
+// What a report shows. Every table is the answer to a question in SQL, and the question is kept beside it: what the reader sees is
+// what `tessera query` prints for it.
+#include <fmt/format.h>
+
+#include <ctime>
+
+#include "core/error.hpp"
+#include "core/files.hpp"
+#include "experiment/comparison.hpp"
+#include "experiment/picture_grid.hpp"
+#include "experiment/report/curves.hpp"
+#include "experiment/report/report.hpp"
+#include "registry/ledger/query.hpp"
+
+namespace tessera {
+namespace {
+
+struct Question {
+  const char* name;
+  const char* sql;  // ?1: the experiment. Without double quotes, $ and backslashes: it is pasted into a shell.
+};
+
+#define TESSERA_STAGES                                                                                                             \
+  "(SELECT DISTINCT x.stage, x.slot FROM v_trial t JOIN trial_stage x ON x.trial = t.id WHERE t.experiment = ?1 AND t.current) u " \
+  "JOIN stage s ON s.id = u.stage"
+#define TESSERA_OPTIONS                                                                                                                  \
+  "WITH o AS (SELECT c.cell, c.position, o.key, o.value, o.origin FROM v_cell c JOIN option o ON o.cell = c.id WHERE c.experiment = ?1 " \
+  "AND c.current), g AS (SELECT key, min(value) AS value, min(origin) AS origin, count(DISTINCT value) > 1 OR count(*) < (SELECT "       \
+  "count(*) FROM v_cell "                                                                                                                \
+  "WHERE experiment = ?1 AND current) AS varies FROM o GROUP BY key) "
+
+constexpr Question kTables[] = {
+    {"cells", "SELECT cell, baseline, axes FROM v_cell WHERE experiment = ?1 AND current ORDER BY baseline DESC, position"},
+    {"trials", "SELECT trial, cell, seed, state FROM v_trial WHERE experiment = ?1 AND current ORDER BY trial"},
+    {"varying",
+     TESSERA_OPTIONS "SELECT o.key, o.cell, o.value, o.origin FROM o JOIN g ON g.key = o.key WHERE g.varies ORDER BY o.key, o.position"},
+    {"fixed", TESSERA_OPTIONS "SELECT key, value, origin FROM g WHERE NOT varies ORDER BY key"},
+    {"unfinished",
+     "SELECT t.trial, t.state, x.slot, v.state AS stage_state, v.error FROM v_trial t JOIN trial_stage x ON x.trial = t.id "
+     "JOIN v_stage v ON v.id = x.stage WHERE t.experiment = ?1 AND t.current AND v.state <> 'done' ORDER BY t.trial, x.slot"},
+    {"nan",
+     "SELECT cell, seed, slot, metric, n_nan, n FROM v_score WHERE experiment = ?1 AND current AND done AND n_nan > 0 "
+     "ORDER BY slot, metric, cell, seed"},
+    {"notes",
+     "SELECT target, kind, text, datetime(time, 'unixepoch') AS time FROM tag WHERE target = ?1 OR substr(target, 1, length(?1) + 1) = ?1 "
+     "|| '/' "
+     "OR target IN (SELECT s.key FROM " TESSERA_STAGES ") ORDER BY time, target"},
+    {"plugins",
+     "SELECT p.kind, p.name AS plugin, p.revision, p.version, p.sha256, group_concat(DISTINCT s.kind) AS stages_of, count(DISTINCT s.id) "
+     "AS stages "
+     "FROM " TESSERA_STAGES " JOIN stage_plugin y ON y.stage = s.id AND y.run = s.published JOIN plugin p ON p.id = y.plugin "
+     "GROUP BY p.id ORDER BY p.kind, p.name"},
+    {"environments",
+     "SELECT e.content AS environment, group_concat(DISTINCT s.kind) AS stages_of, count(DISTINCT s.id) AS stages, "
+     "sum(r.seconds) AS seconds, sum(r.cpu_seconds) AS cpu_seconds FROM " TESSERA_STAGES
+     " JOIN run r ON r.stage = s.id AND r.n = s.published LEFT JOIN env e ON e.id = r.env GROUP BY e.id ORDER BY stages DESC"},
+};
+
+// Questions whose answers the page draws rather than lists; those it shows need more than SQL (intervals), or more rows than a page holds.
+constexpr Question kDrawn[] = {
+    {"comparison",
+     "SELECT cell, slot, metric, avg(value) AS mean, count(value) AS n FROM (SELECT DISTINCT cell, slot, stage, metric, value FROM v_score "
+     "WHERE experiment = ?1 AND current AND done AND (slot LIKE 'evaluation.%' OR goal <> 'none')) GROUP BY cell, slot, metric"},
+    {"effects",
+     "SELECT DISTINCT a.cell, a.seed, a.slot, a.metric, a.value - b.value AS difference FROM v_score a JOIN v_score b ON b.experiment = "
+     "a.experiment "
+     "AND b.current AND b.done AND b.slot = a.slot AND b.metric = a.metric AND b.seed = a.seed AND b.stage <> a.stage "
+     "AND b.cell = (SELECT baseline FROM experiment WHERE name = ?1) "
+     "WHERE a.experiment = ?1 AND a.current AND a.done AND a.metric = ?2 ORDER BY a.slot, a.cell, a.seed"},
+    {"curves",
+     "SELECT cell, slot, step, avg(value) AS mean, min(value) AS min, max(value) AS max, count(*) AS stages FROM "
+     "(SELECT DISTINCT cell, slot, stage, step, value FROM v_curve WHERE experiment = ?1 AND slot = ?2 AND metric = ?3) "
+     "GROUP BY cell, slot, step ORDER BY cell, step"},
+    {"frontier",
+     "SELECT q.cell, q.slot, avg(c.value) AS cost, avg(q.value) AS quality FROM v_score q JOIN v_score c ON c.experiment = q.experiment "
+     "AND c.cell_hash = q.cell_hash AND c.seed = q.seed AND c.slot = replace(q.slot, 'evaluation.', '') AND c.metric = ?2 "
+     "WHERE q.experiment = ?1 AND q.current AND q.done AND c.done AND q.slot LIKE 'evaluation.samples.%' AND q.metric = ?3 GROUP BY "
+     "q.cell, q.slot"},
+    {"parallel",
+     "SELECT s.cell, o.key, o.value AS option, avg(s.value) AS mean FROM v_score s JOIN v_cell c ON c.experiment = s.experiment "
+     "AND c.cell_hash = s.cell_hash JOIN option o ON o.cell = c.id WHERE s.experiment = ?1 AND s.current AND s.done AND o.key = ?2 "
+     "AND s.metric = ?3 GROUP BY s.cell"},
+    {"pictures",
+     "SELECT cell, seed, slot, idx, label, logprob, png FROM v_sample WHERE experiment = ?1 ORDER BY slot, cell, seed, idx LIMIT 64"},
+};
+#undef TESSERA_STAGES
+#undef TESSERA_OPTIONS
+
+Json table_json(SQLite::Database& database, const Question& question, const std::string& experiment) {
+  const Table table = query(database, question.sql, {experiment});
+  Json rows = Json::array();
+  for (const auto& row : table.rows) {
+    Json cells = Json::array();
+    for (const auto& value : row) cells.push_back(to_json(value));
+    rows.push_back(std::move(cells));
+  }
+  return {{"columns", table.columns}, {"rows", std::move(rows)}, {"sql", question.sql}};
+}
+
+Json pictures_json(SQLite::Database& database, const std::filesystem::path& results, const std::string& experiment,
+                   std::vector<std::string>& notes) {
+  try {
+    GridRequest request;
+    request.experiment = experiment;
+    const auto grid = draw_grid(database, results, request);
+    notes.insert(notes.end(), grid.notes.begin(), grid.notes.end());
+    return {{{"seed", grid.seed},
+             {"rows", grid.rows},
+             {"width", grid.image.width},
+             {"height", grid.image.height},
+             {"src", "data:image/png;base64," + base64_encode(encode_png(grid.image))}}};
+  } catch (const Error& error) {
+    // A report of an experiment without samples is a report.
+    notes.emplace_back(error.what());
+    return Json::array();
+  }
+}
+
+std::string now_utc() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &parts);
+  return text;
+}
+
+}  // namespace
+
+Json report_data(SQLite::Database& database, const std::filesystem::path& results, const ReportRequest& request,
+                 std::vector<std::string>& notes) {
+  const auto comparison = compare(database, {request.experiment, {}});
+  Json tables = Json::object(), sql = Json::object();
+  for (const auto& question : kTables) tables[question.name] = table_json(database, question, comparison.experiment);
+  for (const auto& question : kDrawn) sql[question.name] = question.sql;
+  Json pictures = request.pictures ? pictures_json(database, results, comparison.experiment, notes) : Json::array();
+  return {{"experiment", comparison.experiment},
+          {"question", comparison.question},
+          {"source", comparison.source},
+          {"baseline", comparison.baseline},
+          {"written", now_utc()},
+          {"tables", std::move(tables)},
+          {"sql", std::move(sql)},
+          {"comparison", to_json(comparison)},
+          {"curves", training_curves(database, comparison.experiment)},
+          {"pictures", std::move(pictures)},
+          {"notes", notes}};
+}
+
+}  // namespace tessera
