@@ -6,6 +6,7 @@
 
 #include "cli/verb.hpp"
 #include "experiment/scheduler.hpp"
+#include "experiment/slurm.hpp"
 
 namespace tessera {
 
@@ -16,6 +17,7 @@ struct RunRequest {
   bool adds = false;               // its cells join those of the experiment instead of replacing them
   std::vector<std::string> kinds;  // of the stages that may be run; empty: all
   std::chrono::seconds stall_limit{1800};
+  const SlurmOptions* slurm = nullptr;  // submit, and do not wait
 };
 
 // Plans, runs, records, prints. Returns the exit code; throws Error where nothing could be started.

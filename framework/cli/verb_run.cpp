@@ -5,6 +5,7 @@
 
 #include "cli/closing.hpp"
 #include "cli/progress.hpp"
+#include "cli/slurm_run.hpp"
 #include "cli/workbench.hpp"
 #include "core/error.hpp"
 #include "experiment/front_journal.hpp"
@@ -95,7 +96,7 @@ void print_unfinished(const Plan& plan, const RunSummary& summary, const std::st
 
 int run_experiment(const Experiment& experiment, const RunRequest& request) {
   const auto& common = request.common;
-  Workbench bench(common);
+  Workbench bench(common, request.slurm ? request.slurm->devices() : std::vector<std::string>());
   const auto plan = make_plan(experiment, bench.declarations(), bench.checker(), common.results);
   if (!plan.problems.empty()) throw Error(plan.problem_code, problems_text(plan));
   refuse_stale(plan, common.results);
@@ -103,6 +104,7 @@ int run_experiment(const Experiment& experiment, const RunRequest& request) {
   std::FILE* progress = common.json ? stderr : stdout;
   fmt::print(progress, "{}: {} of {} stages to run, {} reused\n", plan.experiment, plan.count(StageState::to_run), plan.stages.size(),
              plan.count(StageState::reused));
+  if (request.slurm && plan.count(StageState::to_run) > 0) return run_on_slurm(plan, *request.slurm, bench.host(), common, request.argv);
 
   FrontJournal journal(common.results, request.argv);
   journal.write_plan(plan, request.adds);
@@ -139,13 +141,17 @@ int verb_run(const Verb& verb, const std::vector<std::string>& arguments) {
   int64_t stall_limit = 1800;
   line.options().add_options()("stall-limit", po::value(&stall_limit)->value_name("SECONDS"),
                                "A host that reports nothing for so long is killed (default: 1800; 0 = never).");
+  SlurmRequest slurm;
+  add_slurm_options(line.options(), slurm);
   if (!line.parse(arguments, 1)) return 0;
+  check_slurm_request(slurm);
   if (stall_limit < 0)
     throw Error(ExitCode::bad_config, fmt::format("--stall-limit: found {}, expected a number of at least 0", stall_limit));
   if (jobs < 1 || jobs > 256) throw Error(ExitCode::bad_config, fmt::format("--jobs: found {}, expected a number from 1 to 256", jobs));
   const auto& words = line.words();
   RunRequest request{line.common(), {"run"}, jobs, false, {}, std::chrono::seconds(stall_limit)};
   request.argv.insert(request.argv.end(), arguments.begin(), arguments.end());
+  if (slurm.wanted) request.slurm = &slurm.options;
   return run_experiment(read_experiment(find_experiment(words[0]), {words.begin() + 1, words.end()}), request);
 }
 

@@ -5,6 +5,7 @@ namespace tessera {
 
 int verb_run(const Verb&, const std::vector<std::string>&);
 int verb_plan(const Verb&, const std::vector<std::string>&);
+int verb_record(const Verb&, const std::vector<std::string>&);
 int verb_ls(const Verb&, const std::vector<std::string>&);
 int verb_show(const Verb&, const std::vector<std::string>&);
 int verb_diff(const Verb&, const std::vector<std::string>&);
@@ -20,8 +21,9 @@ int verb_doctor(const Verb&, const std::vector<std::string>&);
 
 const std::vector<Verb>& verbs() {
   static const std::vector<Verb> table = {
-      {"run", "FILE [key=value …] [-j N]", "Run an experiment, or what is left of it", verb_run},
+      {"run", "FILE [key=value …] [-j N | --slurm]", "Run an experiment, or what is left of it", verb_run},
       {"plan", "FILE [key=value …]", "Show cells, stages to run or reuse, parameter counts and refusals; run nothing", verb_plan},
+      {"record", "", "Bring what hosts have journaled into the ledger; say what became of Slurm's jobs", verb_record},
       {"ls", "[EXPERIMENT] [FILTER] [--sort METRIC] [--last N]",
        "List experiments, or trials for which a filter holds: 'prior=maskgit and frechet<20'", verb_ls},
       {"show", "TRIAL | STAGE", "Show one trial or one stage with its numbers and origin", verb_show},

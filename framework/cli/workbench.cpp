@@ -21,8 +21,18 @@ CatalogSettings catalog_settings(const CommonOptions& options) {
   return settings;
 }
 
-Workbench::Workbench(const CommonOptions& options)
-    : settings_(catalog_settings(options)), declarations_(engine_manifest_of(settings_), Catalog(settings_).lines()) {}
+namespace {
+
+Json engine_with(Json engine, const std::vector<std::string>& devices) {
+  if (!devices.empty()) engine["numerics"]["devices"] = devices;
+  return engine;
+}
+
+}  // namespace
+
+Workbench::Workbench(const CommonOptions& options, const std::vector<std::string>& devices)
+    : settings_(catalog_settings(options)), declarations_(engine_with(engine_manifest_of(settings_), devices), Catalog(settings_).lines()) {
+}
 
 Checker Workbench::checker() const {
   return [this](const std::vector<Json>& requests) { return CheckRunner(settings_).run(requests); };

@@ -3,6 +3,7 @@
 #pragma once
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "cli/verb.hpp"
 #include "experiment/plan.hpp"
@@ -16,7 +17,8 @@ CatalogSettings catalog_settings(const CommonOptions& options);
 
 class Workbench {
  public:
-  explicit Workbench(const CommonOptions& options);
+  // `devices`: of the machines that will compute; empty: those of this one.
+  explicit Workbench(const CommonOptions& options, const std::vector<std::string>& devices = {});
   const std::filesystem::path& host() const { return settings_.host; }
   const Declarations& declarations() const { return declarations_; }
   Checker checker() const;

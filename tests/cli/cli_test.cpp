@@ -59,13 +59,14 @@ class Cli : public ::testing::Test {
 TEST_F(Cli, HelpListsEveryVerb) {
   const auto help = call({"--help"});
   EXPECT_EQ(help.status.code, 0);
-  for (const char* verb : {"run", "plan", "ls", "show", "diff", "compare", "query", "grid", "sample", "plugins", "db", "doctor"})
+  for (const char* verb : {"run", "plan", "record", "ls", "show", "diff", "compare", "query", "grid", "sample", "plugins", "db", "doctor"})
     EXPECT_NE(help.out.find(fmt::format("\n  {} ", verb)), std::string::npos) << verb;
   EXPECT_EQ(call({}).status.code, 2);
 }
 
 TEST_F(Cli, EveryVerbExplainsItself) {
-  for (const char* verb : {"run", "plan", "ls", "show", "diff", "compare", "query", "grid", "sample", "plugins", "db", "doctor"}) {
+  for (const char* verb :
+       {"run", "plan", "record", "ls", "show", "diff", "compare", "query", "grid", "sample", "plugins", "db", "doctor"}) {
     const auto help = call({verb, "--help"});
     EXPECT_EQ(help.status.code, 0) << verb;
     EXPECT_EQ(help.out.rfind(fmt::format("Usage: tessera {}", verb), 0), 0U) << help.out;
@@ -82,7 +83,8 @@ TEST_F(Cli, ErrorsSayWhatToDo) {
   const std::vector<WordError> table = {
       {{"rum"},
        2,
-       "tessera: found 'rum', expected a verb: run, plan, ls, show, diff, compare, query, grid, sample, plugins, db, doctor; did you mean "
+       "tessera: found 'rum', expected a verb: run, plan, record, ls, show, diff, compare, query, grid, sample, plugins, db, doctor; did "
+       "you mean "
        "\"run\"?\n"},
       {{"plan"}, 2, "tessera: Usage: tessera plan FILE [key=value …]\n"},
       {{"plan", "e.toml", "--resluts", "x"}, 2, "tessera: tessera plan: unknown option --resluts, did you mean --results?\n"},

@@ -1,0 +1,125 @@
+#include "cli/slurm_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <numeric>
+
+#include "cli/closing.hpp"
+#include "cli/ledger_access.hpp"
+#include "cli/text_table.hpp"
+#include "core/error.hpp"
+#include "experiment/front_journal.hpp"
+#include "registry/ledger/record.hpp"
+
+namespace tessera {
+namespace po = boost::program_options;
+namespace fs = std::filesystem;
+
+void add_slurm_options(po::options_description& description, SlurmRequest& request) {
+  auto& options = request.options;
+  const auto text = [](std::string& value, const char* name) { return po::value(&value)->value_name(name); };
+  const auto number = [](int& value, const char* name) { return po::value(&value)->value_name(name); };
+  description.add_options()("slurm", po::bool_switch(&request.wanted), "Submit what is to run to Slurm, as job arrays, and end.")(
+      "slurm-time", text(options.time, "TIME"), "Time limit of a job, as sbatch takes it: 90, 1:30:00, 2-12. At it a stage is checkpointed and "
+                                                "goes on in a further job.")("slurm-partition", text(options.partition, "NAME"), "Partition.")(
+      "slurm-gres", text(options.gres, "LIST"), "What a job needs, such as gpu:1; with a GPU in it numerics.device may be cuda.")(
+      "slurm-mem", text(options.memory, "SIZE"), "Memory of a job, such as 8G.")(
+      "slurm-cpus", number(options.cpus, "N"), "Cores of a job, and threads of its host (default: 1).")(
+      "slurm-limit", number(options.limit, "N"), "Jobs of one array at once (default: 0, all).")(
+      "slurm-grace", number(options.grace, "SECONDS"), "So long before the time limit a job is told to write a checkpoint (default: 120).")(
+      "slurm-option", po::value(&options.sbatch)->composing()->value_name("ARG"),
+      "Another argument of sbatch, such as --account=x; may be repeated.");
+}
+
+void check_slurm_request(const SlurmRequest& request) {
+  const SlurmOptions& options = request.options;
+  const SlurmOptions none;
+  const auto same = [](const SlurmOptions& a, const SlurmOptions& b) {
+    return a.time == b.time && a.partition == b.partition && a.gres == b.gres && a.memory == b.memory && a.cpus == b.cpus && a.limit == b.limit &&
+           a.grace == b.grace && a.sbatch == b.sbatch;
+  };
+  if (!request.wanted && !same(options, none)) throw Error(ExitCode::bad_config, "found --slurm-…, expected --slurm with it");
+  check_slurm_options(options);
+}
+
+std::string stage_line(const SlurmStage& stage) {
+  const auto& queued = stage.queued;
+  if (stage.outcome == SlurmOutcome::done) return stage.task.title + ": done";
+  if (stage.outcome == SlurmOutcome::queued)
+    return fmt::format("{}: {}{}{}", stage.task.title, queued.job.empty() ? "" : "job " + queued.job + " ", queued.state,
+                       queued.reason.empty() || queued.reason == "None" ? "" : " (" + queued.reason + ")");
+  return fmt::format("{}: {}{}", stage.task.title, stage.reason, stage.began ? "\n    log: " + stage.task.log.string() : "");
+}
+
+void print_stages(const char* what, const std::vector<SlurmStage>& stages) {
+  size_t never_began = 0;
+  for (const auto& stage : stages) {
+    const bool told = stage.outcome != SlurmOutcome::over || stage.began;
+    never_began += told ? 0 : 1;
+    if (told) fmt::print("  {}: {}\n", what, stage_line(stage));
+  }
+  if (never_began > 0)
+    fmt::print("  {}: {} {} never began: cancelled, or what {} for came to no result\n", what, never_began,
+               never_began == 1 ? "stage" : "stages", never_began == 1 ? "it waited" : "they waited");
+}
+
+namespace {
+
+void print_submission(const Plan& plan, const Submission& submission, const CommonOptions& common, const std::vector<std::string>& argv) {
+  print_stages("again", submission.before);
+  print_stages("in the queue", submission.queued);
+  if (submission.arrays.empty()) {
+    fmt::print("{}: nothing to submit, {} {} in the queue\n", plan.experiment, submission.queued.size(),
+               submission.queued.size() == 1 ? "stage is" : "stages are");
+    return;
+  }
+  TextTable table({{"job"}, {"stages"}, {"of kind"}, {"waits for"}});
+  size_t tasks = 0;
+  for (const auto& array : submission.arrays) {
+    table.add({array.job, std::to_string(array.tasks), array.kind, shortened(array.waits_for, 60)});
+    tasks += array.tasks;
+  }
+  std::vector<std::string> record = {"record"};
+  if (common.results != "results") record.insert(record.end(), {"--results", common.results.string()});
+  fmt::print("{}: {} {} submitted as {} job {}\n{}\nSpecifications and output of the jobs: {}\n\nWhen they are done, or at any time:\n  {}\n  {}\n",
+             plan.experiment, tasks, tasks == 1 ? "stage" : "stages", submission.arrays.size(),
+             submission.arrays.size() == 1 ? "array" : "arrays", table.text(2), submission.folder.string(), command_text(record),
+             command_text(argv));
+}
+
+Json submission_json(const Plan& plan, const Submission& submission) {
+  Json arrays = Json::array(), queued = Json::array(), before = Json::array();
+  for (const auto& array : submission.arrays)
+    arrays.push_back({{"job", array.job}, {"kind", array.kind}, {"tasks", array.tasks}, {"dependency", array.waits_for}});
+  for (const auto& stage : submission.queued)
+    queued.push_back({{"key", stage.task.key}, {"title", stage.task.title}, {"job", stage.queued.job}, {"state", stage.queued.state}});
+  for (const auto& stage : submission.before)
+    before.push_back({{"key", stage.task.key}, {"title", stage.task.title}, {"reason", stage.reason}, {"log", stage.task.log.string()}});
+  return {{"experiment", plan.experiment}, {"arrays", arrays}, {"queued", queued}, {"again", before}, {"folder", submission.folder.string()}};
+}
+
+}  // namespace
+
+int run_on_slurm(const Plan& plan, const SlurmOptions& options, const fs::path& host, const CommonOptions& common,
+                 const std::vector<std::string>& argv) {
+  FrontJournal journal(common.results, argv);
+  journal.write_plan(plan);
+  Submission submission;
+  try {
+    submission = submit_to_slurm(plan, journal.uuid(), host, common.results, options);
+  } catch (const Error& error) {
+    journal.end("failed", static_cast<int>(error.code()));
+    throw;
+  }
+  journal.end("submitted", 0);
+  record(common.results);
+  if (common.json)
+    print_json(submission_json(plan, submission));
+  else
+    print_submission(plan, submission, common, argv);
+  return 0;
+}
+
+}  // namespace tessera
