@@ -14,6 +14,7 @@
 #include "cli/text_table.hpp"
 #include "core/error.hpp"
 #include "experiment/comparison.hpp"
+#include "experiment/marks.hpp"
 #include "experiment/trial_columns.hpp"
 #include "registry/ledger/database.hpp"
 
@@ -28,13 +29,14 @@ Table experiments(SQLite::Database& database) {
       "SELECT e.name AS experiment, count(t.id) AS trials, coalesce(sum(t.state = 'done'), 0) AS done, coalesce(sum(t.state = 'failed'), "
       "0) "
       "AS failed, count(DISTINCT t.cell_hash) AS cells, datetime((SELECT started FROM front WHERE id = e.front), 'unixepoch') AS last_run, "
-      "e.question AS question FROM experiment e LEFT JOIN v_trial t ON t.experiment = e.name AND t.current GROUP BY e.id ORDER BY e.name");
+      "e.question AS question FROM experiment e LEFT JOIN v_trial t ON t.experiment = e.name AND t.current WHERE EXISTS (SELECT 1 FROM "
+      "cell c WHERE c.experiment = e.id AND NOT c.removed) GROUP BY e.id ORDER BY e.name");
 }
 
 struct Trial {
   int64_t id = 0, seed = 0, stages = 0, stages_done = 0;
   std::string experiment, name, cell, cell_hash, state;
-  bool current = false;
+  bool current = false, removed = false;
   double cpu_seconds = 0;
   std::map<std::string, double> values;  // "part metric" → value
 };
@@ -42,7 +44,8 @@ struct Trial {
 std::vector<Trial> trials_of(SQLite::Database& database, const std::string& experiment, bool retired) {
   SQLite::Statement row(
       database,
-      "SELECT t.id, t.trial, t.cell, t.seed, t.state, t.stages, t.stages_done, t.current, coalesce(t.cpu_seconds, 0), t.cell_hash FROM "
+      "SELECT t.id, t.trial, t.cell, t.seed, t.state, t.stages, t.stages_done, t.current, coalesce(t.cpu_seconds, 0), t.cell_hash, "
+      "t.removed FROM "
       "v_trial t "
       "JOIN v_cell c ON c.experiment = t.experiment AND c.cell_hash = t.cell_hash WHERE t.experiment = ?1 AND (t.current OR ?2) "
       "ORDER BY t.current DESC, c.position, t.seed");
@@ -56,6 +59,7 @@ std::vector<Trial> trials_of(SQLite::Database& database, const std::string& expe
     trial.seed = row.getColumn(3).getInt64(), trial.state = row.getColumn(4).getString(), trial.stages = row.getColumn(5).getInt64();
     trial.stages_done = row.getColumn(6).getInt64(), trial.current = row.getColumn(7).getInt() != 0;
     trial.cpu_seconds = row.getColumn(8).getDouble(), trial.cell_hash = row.getColumn(9).getString();
+    trial.removed = row.getColumn(10).getInt() != 0;
     trials.push_back(std::move(trial));
   }
   return trials;
@@ -122,8 +126,14 @@ void keep_last(SQLite::Database& database, std::vector<Trial>& trials, size_t co
   trials.resize(std::min(trials.size(), count));
 }
 
-void print_trials(const std::vector<Trial>& trials, const std::vector<std::string>& metrics, const std::vector<Numbers>& asked) {
+// Trial → its tags.
+using Tags = std::map<int64_t, std::vector<std::string>>;
+
+void print_trials(const std::vector<Trial>& trials, const std::vector<std::string>& metrics, const std::vector<Numbers>& asked,
+                  const Tags& tags) {
+  const bool any_tags = std::any_of(trials.begin(), trials.end(), [&](const Trial& trial) { return tags.count(trial.id) > 0; });
   std::vector<TextColumn> columns = {{"trial"}, {"state"}, {"stages", true}, {"cpu time", true}};
+  if (any_tags) columns.push_back({"tags"});
   for (const auto& numbers : asked) columns.push_back({numbers.title, true});
   std::vector<std::string> usual;
   for (const auto& metric : metrics)
@@ -133,8 +143,12 @@ void print_trials(const std::vector<Trial>& trials, const std::vector<std::strin
   for (const auto& metric : usual) columns.push_back({metric, true});
   TextTable table(std::move(columns));
   for (const auto& trial : trials) {
-    std::vector<std::string> cells = {trial.name, trial.current ? trial.state : trial.state + ", retired",
+    std::vector<std::string> cells = {trial.name, trial.current ? trial.state : trial.state + (trial.removed ? ", removed" : ", retired"),
                                       fmt::format("{}/{}", trial.stages_done, trial.stages), format_duration(trial.cpu_seconds)};
+    if (any_tags) {
+      const auto own = tags.find(trial.id);
+      cells.push_back(own == tags.end() ? "" : fmt::format("{}", fmt::join(own->second, ", ")));
+    }
     const auto add = [&](const auto& values, const auto& key) {
       const auto value = values.find(key);
       cells.push_back(value == values.end() ? "" : format_number(value->second));
@@ -146,7 +160,7 @@ void print_trials(const std::vector<Trial>& trials, const std::vector<std::strin
   fmt::print("{}", table.text());
 }
 
-Json trials_json(const std::vector<Trial>& trials, const std::vector<Numbers>& asked) {
+Json trials_json(const std::vector<Trial>& trials, const std::vector<Numbers>& asked, const Tags& tags) {
   Json list = Json::array();
   for (const auto& t : trials) {
     Json values = Json::object();
@@ -160,6 +174,8 @@ Json trials_json(const std::vector<Trial>& trials, const std::vector<Numbers>& a
                     {"seed", t.seed},
                     {"state", t.state},
                     {"current", t.current},
+                    {"removed", t.removed},
+                    {"tags", tags.count(t.id) ? tags.at(t.id) : std::vector<std::string>()},
                     {"stages", t.stages},
                     {"stages_done", t.stages_done},
                     {"cpu_seconds", t.cpu_seconds},
@@ -218,12 +234,13 @@ int list(SQLite::Database& database, const ListRequest& request, const CommonOpt
   }
   std::vector<std::string> usual;
   if (experiment) usual = add_values(database, *experiment, trials);
+  const auto tags = tags_of_trials(database);
   if (common.json)
-    print_json(trials_json(trials, asked));
+    print_json(trials_json(trials, asked, tags));
   else if (trials.empty())
     fmt::print("No trial {}\n", request.filter.empty() ? "yet" : "for which the filter holds");
   else
-    print_trials(trials, usual, asked);
+    print_trials(trials, usual, asked, tags);
   return 0;
 }
 

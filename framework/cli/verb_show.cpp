@@ -16,6 +16,11 @@ struct Section {
 };
 
 constexpr Section kTrialSections[] = {
+    {"marks",
+     "SELECT DISTINCT m.kind, m.text, m.target AS of, datetime(m.time, 'unixepoch') AS time FROM v_trial v JOIN v_tag m ON (m.stage IS "
+     "NULL AND m.experiment = v.experiment AND (m.cell_hash IS NULL OR m.cell_hash = v.cell_hash) AND (m.seed IS NULL OR m.seed = v.seed)) "
+     "OR m.stage IN (SELECT s.key FROM trial_stage x JOIN stage s ON s.id = x.stage WHERE x.trial = v.id) WHERE v.id = ?1 "
+     "ORDER BY m.kind DESC, m.time"},
     {"stages",
      "SELECT x.slot, v.kind || '-' || v.stage AS stage, v.state, v.runs, v.cpu_seconds AS cpu_s, v.trials AS shared_by, v.error FROM "
      "trial_stage x "
@@ -29,6 +34,9 @@ constexpr Section kTrialSections[] = {
 };
 
 constexpr Section kStageSections[] = {
+    {"marks",
+     "SELECT m.kind, m.text, datetime(m.time, 'unixepoch') AS time FROM v_tag m JOIN stage s ON s.key = m.stage WHERE s.id = ?1 "
+     "ORDER BY m.kind DESC, m.time"},
     {"runs",
      "SELECT r.n AS run, r.state, r.from_step, datetime(r.started, 'unixepoch') AS started, r.seconds, r.cpu_seconds AS cpu_s, r.exit_code "
      "AS exit, "

@@ -93,10 +93,11 @@ void read_values(SQLite::Database& database, Evidence& evidence) {
 }
 
 void read_retired(SQLite::Database& database, const std::string& experiment, Evidence& evidence) {
-  SQLite::Statement row(database,
-                        "SELECT DISTINCT c.cell FROM v_cell c WHERE c.experiment = ? AND NOT c.current AND EXISTS (SELECT 1 FROM trial t "
-                        "WHERE t.cell = c.id AND NOT EXISTS (SELECT 1 FROM trial_stage x JOIN stage s ON s.id = x.stage "
-                        "WHERE x.trial = t.id AND s.published IS NULL)) ORDER BY c.position");
+  SQLite::Statement row(
+      database,
+      "SELECT DISTINCT c.cell FROM v_cell c WHERE c.experiment = ? AND NOT c.current AND NOT c.removed AND EXISTS (SELECT 1 FROM trial t "
+      "WHERE t.cell = c.id AND NOT EXISTS (SELECT 1 FROM trial_stage x JOIN stage s ON s.id = x.stage "
+      "WHERE x.trial = t.id AND s.published IS NULL)) ORDER BY c.position");
   row.bind(1, experiment);
   while (row.executeStep()) evidence.retired.push_back(row.getColumn(0).getString());
 }

@@ -7,11 +7,12 @@
 #include <memory>
 
 #include "core/option_schema.hpp"
+#include "experiment/marks.hpp"
 
 namespace tessera {
 namespace {
 
-constexpr const char* kProperties[] = {"state", "cell", "seed", "experiment"};
+constexpr const char* kProperties[] = {"state", "cell", "seed", "tag", "experiment"};
 
 // Ranks of metrics: those that say how a trial went, then all that was evaluated, training curves, calibration.
 enum Rank { with_goal, evaluated, trained, calibration };
@@ -53,6 +54,13 @@ std::optional<TrialColumn> TrialColumns::property(const std::string& word) {
   if (word == "cell") column.values = [](const TrialFacts& trial) { return FilterValues{trial.cell}; };
   if (word == "seed") column.values = [](const TrialFacts& trial) { return FilterValues{trial.seed}; };
   if (word == "experiment") column.values = [](const TrialFacts& trial) { return FilterValues{trial.experiment}; };
+  if (word == "tag") {
+    auto tags = std::make_shared<std::map<int64_t, std::vector<std::string>>>(tags_of_trials(database_));
+    column.values = [tags](const TrialFacts& trial) {
+      const auto found = tags->find(trial.id);
+      return found == tags->end() ? FilterValues{} : FilterValues(found->second.begin(), found->second.end());
+    };
+  }
   if (!column.values) return std::nullopt;
   return column;
 }

@@ -39,6 +39,7 @@ const std::vector<std::pair<const char*, const char*>>& tables() {
       {"summary",
        "SELECT s.key, m.kind, m.name, m.revision, y.n, y.n_nan, y.last, y.min, y.max, y.sum, y.steps FROM stage s "
        "JOIN summary y ON y.stage = s.id JOIN metric m ON m.id = y.metric WHERE NOT m.timing ORDER BY 1, 2, 3, 4"},
+      {"tag", "SELECT kind, experiment, cell_hash, seed, stage, text FROM v_tag ORDER BY 1, 2, 3, 4, 5, 6"},
       {"sample",
        "SELECT s.key, a.idx, a.noise_seed, a.label, a.ids, a.commit_step, a.logprob, a.png FROM sample a "
        "JOIN stage s ON s.id = a.stage ORDER BY 1, 2"},

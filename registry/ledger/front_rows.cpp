@@ -83,6 +83,8 @@ bool FrontRows::line(int64_t front, const std::string& type, const Json& line) {
     cell(front, line);
   else if (type == "trial")
     trial(front, line);
+  else if (type == "remove")
+    remove(front, line);
   else if (type == "stage")
     stage_inputs(stage(text_member(line, "key"), text_member(line, "kind"), member(line, "parts")), line.value("inputs", Json::object()));
   else
@@ -122,6 +124,7 @@ void FrontRows::cell(int64_t front, const Json& line) {
                     axis.value().is_string() ? axis.value() : Json(to_line(axis.value())));
   for (const auto& option : options)
     statements_.run("INSERT OR REPLACE INTO option (cell, key, value, origin) VALUES (?, ?, ?, ?)", id, option[0], option[1], option[2]);
+  find_removed(text_member(line, "experiment"), hash, nullptr);
 }
 
 void FrontRows::trial(int64_t front, const Json& line) {
@@ -143,6 +146,34 @@ void FrontRows::trial(int64_t front, const Json& line) {
   for (auto item = stages.begin(); item != stages.end(); ++item)
     statements_.run("INSERT INTO trial_stage (trial, slot, stage) VALUES (?, ?, ?)", id, item.key(),
                     stage(item.value().get<std::string>()));
+  find_removed(text_member(line, "experiment"), member(line, "cell"), seed);
+}
+
+void FrontRows::remove(int64_t front, const Json& line) {
+  const std::string experiment = text_member(line, "experiment");
+  const Json cell = line.value("cell", Json()), seed = line.value("seed", Json());
+  if (!cell.is_null()) text_member(line, "cell");
+  if (!seed.is_null()) integer_member(line, "seed");
+  statements_.run("INSERT INTO removal (front, experiment, cell, seed) VALUES (?, ?, ?, ?)", front, experiment, cell, seed);
+  find_removed(experiment, cell, seed);
+}
+
+// Computed anew from all removals there are, for what the arguments name (null: all): no order of journals matters.
+void FrontRows::find_removed(const std::string& experiment, const Json& cell, const Json& seed) {
+  const auto id = experiment_id(experiment);
+  if (!id) return;
+  if (seed.is_null())
+    statements_.run(
+        "UPDATE cell SET removed = EXISTS (SELECT 1 FROM removal x JOIN front g ON g.id = x.front JOIN front f ON f.id = cell.front "
+        "WHERE x.experiment = ?1 AND (x.cell IS NULL OR x.cell = cell.hash) AND x.seed IS NULL AND (g.started, g.uuid) > (f.started, "
+        "f.uuid)) WHERE experiment = ?2 AND (?3 IS NULL OR hash = ?3)",
+        experiment, id, cell);
+  statements_.run(
+      "UPDATE trial SET removed = EXISTS (SELECT 1 FROM removal x JOIN front g ON g.id = x.front JOIN front f ON f.id = trial.front "
+      "JOIN cell c ON c.id = trial.cell WHERE x.experiment = ?1 AND (x.cell IS NULL OR x.cell = c.hash) AND (x.seed IS NULL OR x.seed = "
+      "trial.seed) AND (g.started, g.uuid) > (f.started, f.uuid)) WHERE cell IN (SELECT id FROM cell WHERE experiment = ?2 AND (?3 IS "
+      "NULL OR hash = ?3)) AND (?4 IS NULL OR seed = ?4)",
+      experiment, id, cell, seed);
 }
 
 }  // namespace tessera

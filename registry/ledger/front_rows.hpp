@@ -1,5 +1,6 @@
 // Rows that fronts and runs share (stages, environments), and those that only fronts declare: experiments, cells, trials.
-// Where two fronts disagree the newer one wins: by start time, then by uuid.
+// Where two fronts disagree the newer one wins: by start time, then by uuid. So a front that removes a trial hides what older fronts
+// declared, and a newer one brings it back.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -29,6 +30,8 @@ class FrontRows {
   void experiment(int64_t front, const Json& line);
   void cell(int64_t front, const Json& line);
   void trial(int64_t front, const Json& line);
+  void remove(int64_t front, const Json& line);
+  void find_removed(const std::string& experiment, const Json& cell, const Json& seed);
   std::optional<int64_t> experiment_id(const std::string& name);
   bool supersedes(int64_t front, std::optional<int64_t> other);
   std::pair<double, std::string> age(int64_t front);

@@ -218,10 +218,16 @@ void Recorder::line(Source& source, const Json& line) {
     if (type == "event")
       event(source, q, text_member(line, "level"), text_member(line, "text"), line.value("time", Json()));
     else if (type == "tag" || type == "note")
-      statements_.run("INSERT INTO tag (journal, q, kind, target, text, time) VALUES (?, ?, ?, ?, ?, ?)", source.journal, q, type,
-                      text_member(line, "target"), text_member(line, "text"), line.value("time", Json()));
+      statements_.run(
+          "INSERT INTO tag (journal, q, kind, target, experiment, cell, seed, stage, text, removed, time) VALUES (?, ?, ?, ?, ?, ?, ?, "
+          "?, ?, ?, ?)",
+          source.journal, q, type, text_member(line, "target"), line.value("experiment", Json()), line.value("cell", Json()),
+          line.value("seed", Json()), line.value("stage", Json()), text_member(line, "text"), line.value("removed", false),
+          line.value("time", Json()));
     else if (type == "end")
       end(source, line);
+    else if (type == "hollow")
+      hollow(text_member(line, "kind"), text_member(line, "stage"));
     else if (source.is_run)
       run_line(source, type, line);
     else if (!rows_.line(source.front, type, line))
@@ -352,6 +358,12 @@ void Recorder::read_stage_json(const Source& source) {
   } catch (const Error& error) {
     throw Error(ExitCode::ledger, fmt::format("stages/{}-{}: {}", source.kind, source.key, error.what()));
   }
+}
+
+// Outputs were removed at some time: what is there now is what counts. A stage that is not recorded yet is asked when it is.
+void Recorder::hollow(const std::string& kind, const std::string& key) {
+  statements_.run("UPDATE stage SET hollow = ? WHERE key = ? AND kind = ? AND published IS NOT NULL",
+                  StageFolder(results_, kind, key).hollow(), key, kind);
 }
 
 void Recorder::event(const Source& source, int64_t q, const std::string& level, const std::string& text, const Json& time) {

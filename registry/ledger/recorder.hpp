@@ -67,6 +67,7 @@ class Recorder {
   void scores(Source& source, const Json& line);
   void sample(Source& source, const Json& line);
   void end(Source& source, const Json& line);
+  void hollow(const std::string& kind, const std::string& key);
   void event(const Source& source, int64_t q, const std::string& level, const std::string& text, const Json& time);
   void read_stage_json(const Source& source);
   void outputs(int64_t stage, int64_t run, const Json& of);

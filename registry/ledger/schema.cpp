@@ -29,7 +29,9 @@ CREATE TABLE experiment (
 CREATE TABLE cell (
   id INTEGER PRIMARY KEY, experiment INTEGER NOT NULL REFERENCES experiment, hash TEXT NOT NULL, label TEXT NOT NULL,
   position INTEGER NOT NULL,          -- orders the cells as the file declares them
-  front INTEGER NOT NULL REFERENCES front, UNIQUE (experiment, hash)
+  front INTEGER NOT NULL REFERENCES front,
+  removed INTEGER NOT NULL DEFAULT 0, -- a newer front than its own removed it
+  UNIQUE (experiment, hash)
 ) STRICT;
 CREATE TABLE cell_axis (
   cell INTEGER NOT NULL REFERENCES cell, axis TEXT NOT NULL, point TEXT NOT NULL, PRIMARY KEY (cell, axis)
@@ -39,7 +41,7 @@ CREATE TABLE option (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE trial (
   id INTEGER PRIMARY KEY, cell INTEGER NOT NULL REFERENCES cell, seed INTEGER NOT NULL, front INTEGER NOT NULL REFERENCES front,
-  UNIQUE (cell, seed)
+  removed INTEGER NOT NULL DEFAULT 0, UNIQUE (cell, seed)
 ) STRICT;
 CREATE TABLE stage (
   id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, kind TEXT, parts TEXT,  -- NULL: so far only named as an input
@@ -108,10 +110,17 @@ CREATE TABLE event (
   journal INTEGER NOT NULL REFERENCES journal, q INTEGER NOT NULL, level TEXT NOT NULL, text TEXT NOT NULL, time REAL,
   PRIMARY KEY (journal, q)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE tag (
+CREATE TABLE tag (                    -- every fact, those of removal too; v_tag says what stands
   journal INTEGER NOT NULL REFERENCES journal, q INTEGER NOT NULL, kind TEXT NOT NULL CHECK (kind IN ('tag', 'note')),
-  target TEXT NOT NULL, text TEXT NOT NULL, time REAL, PRIMARY KEY (journal, q)
+  target TEXT NOT NULL,               -- as it was called then
+  experiment TEXT, cell TEXT, seed INTEGER, stage TEXT,  -- names and keys: the target may be recorded later
+  text TEXT NOT NULL, removed INTEGER NOT NULL, time REAL, PRIMARY KEY (journal, q)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE removal (                -- of trials and cells that older fronts declared
+  front INTEGER NOT NULL REFERENCES front, experiment TEXT NOT NULL,
+  cell TEXT, seed INTEGER             -- NULL: all
+) STRICT;
+CREATE INDEX removal_by_experiment ON removal (experiment, cell, seed);
 )sql";
 
 }  // namespace

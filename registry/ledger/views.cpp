@@ -8,7 +8,7 @@ namespace {
 // Newer by start time, then by uuid: the same answer in whatever order journals were read. Most rows are of the newest front itself:
 // a CASE leaves the look at the two fronts out there, an OR would not.
 #define TESSERA_CURRENT(row)                                                                                      \
-  "CASE WHEN e.front IS NULL OR e.front = " row                                                                   \
+  "CASE WHEN " row ".removed THEN 0 WHEN e.front IS NULL OR e.front = " row                                       \
   ".front THEN 1 ELSE (SELECT (f.started, f.uuid) >= (g.started, g.uuid) FROM front f, front g WHERE f.id = " row \
   ".front AND g.id = e.front) END"
 
@@ -36,7 +36,8 @@ constexpr const char* kTrial =
   (SELECT count(*) FROM trial_stage x WHERE x.trial = t.id) AS stages,
   (SELECT count(s.published) FROM trial_stage x JOIN stage s ON s.id = x.stage WHERE x.trial = t.id) AS stages_done,
   (SELECT sum(r.seconds) FROM trial_stage x JOIN run r ON r.stage = x.stage WHERE x.trial = t.id) AS seconds,
-  (SELECT sum(r.cpu_seconds) FROM trial_stage x JOIN run r ON r.stage = x.stage WHERE x.trial = t.id) AS cpu_seconds, c.id AS cell_id
+  (SELECT sum(r.cpu_seconds) FROM trial_stage x JOIN run r ON r.stage = x.stage WHERE x.trial = t.id) AS cpu_seconds, c.id AS cell_id,
+  t.removed AS removed
 FROM experiment e JOIN cell c ON c.experiment = e.id JOIN trial t ON t.cell = c.id)sql";
 
 constexpr const char* kCell =
@@ -44,7 +45,7 @@ constexpr const char* kCell =
   e.baseline IS NOT NULL AND e.baseline = c.label AS baseline, c.position AS position,
   (SELECT json_group_object(a.axis, a.point) FROM cell_axis a WHERE a.cell = c.id) AS axes,
   (SELECT json_group_object(o.key, o.value) FROM option o WHERE o.cell = c.id) AS options,
-  (SELECT count(*) FROM trial t WHERE t.cell = c.id) AS trials
+  (SELECT count(*) FROM trial t WHERE t.cell = c.id) AS trials, c.removed AS removed
 FROM experiment e JOIN cell c ON c.experiment = e.id)sql";
 
 constexpr const char* kScore =
@@ -74,6 +75,15 @@ constexpr const char* kNondeterminism = R"sql(
 SELECT s.key AS stage, s.kind AS kind, a.name AS output, count(DISTINCT a.sha256) AS hashes, count(*) AS runs,
   json_group_object(a.run, a.sha256) AS sha256_by_run
 FROM stage s JOIN artifact a ON a.stage = s.id GROUP BY s.id, a.name HAVING count(DISTINCT a.sha256) > 1)sql";
+
+// The last word on each pair of target and text, by time, then by journal; gone where that word is a removal.
+constexpr const char* kTag = R"sql(
+SELECT t.kind AS kind, t.target AS target, t.experiment AS experiment, t.cell AS cell_hash, t.seed AS seed, t.stage AS stage,
+  t.text AS text, t.time AS time
+FROM tag t JOIN journal j ON j.id = t.journal
+WHERE NOT t.removed AND NOT EXISTS (SELECT 1 FROM tag u JOIN journal k ON k.id = u.journal
+  WHERE u.kind = t.kind AND u.text = t.text AND u.experiment IS t.experiment AND u.cell IS t.cell AND u.seed IS t.seed
+    AND u.stage IS t.stage AND (coalesce(u.time, 0), k.uuid, u.q) > (coalesce(t.time, 0), j.uuid, t.q)))sql";
 #undef TESSERA_CURRENT
 
 }  // namespace
@@ -116,7 +126,8 @@ const std::vector<View>& ledger_views() {
         {"stages_done", "how many of them are published"},
         {"seconds", "wall time of all runs of its stages, s; shared stages count in every trial that names them"},
         {"cpu_seconds", "processor time of the same, s"},
-        cell_id},
+        cell_id,
+        {"removed", "1: `tessera rm` took it out of the current ones; a newer run of its experiment brings it back"}},
        kTrial},
       {"v_cell",
        "One row a cell: a setting of all options, without its seed.",
@@ -129,7 +140,8 @@ const std::vector<View>& ledger_views() {
         {"position", "orders the cells as the file declares them"},
         {"axes", "JSON object: axis → point"},
         {"options", "JSON object: option → value, every option of the cell"},
-        {"trials", "number of its trials"}},
+        {"trials", "number of its trials"},
+        {"removed", "1: `tessera rm` took it out of the current ones; a newer run of its experiment brings it back"}},
        kCell},
       {"v_score",
        "One row for each trial, stage and metric: the number that a metric came to.",
@@ -196,6 +208,17 @@ const std::vector<View>& ledger_views() {
         {"runs", "number of runs that made it"},
         {"sha256_by_run", "JSON object: run number → SHA-256"}},
        kNondeterminism},
+      {"v_tag",
+       "Tags and notes that stand. A trial has those of its experiment, its cell and its stages, too.",
+       {{"kind", "`tag` or `note`"},
+        {"target", "what was marked, as it was called then"},
+        experiment,
+        {"cell_hash", "hash of the cell's options; NULL: the whole experiment, or a stage"},
+        {"seed", "the trial's seed; NULL: the whole cell"},
+        {"stage", "key of the stage; NULL where trials are marked"},
+        {"text", "the tag, or the note"},
+        {"time", "when, in seconds since 1970"}},
+       kTag},
   };
   return views;
 }

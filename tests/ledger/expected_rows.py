@@ -6,6 +6,8 @@ Shares nothing with the recorder: it reads every journal whole and applies the r
   - Samples and per-sample scores belong to the highest run.
   - What is published is what stage.json says.
   - Of two fronts the newer one wins, by time, then uuid; with "adds" it retires nothing.
+  - A front that removes trials or cells hides what older fronts declared.
+  - Of what is said of a target and a tag the last word counts, by time, uuid and line.
 Usage: expected_rows.py RESULTS     Exit 0: equal. 1: differences, printed.
 """
 import base64, glob, json, math, os, sqlite3, sys
@@ -90,7 +92,7 @@ for name, series in points.items():
     summaries.add(name + (len(values), len(values) - len(sound), values[-1], min(sound, default=None), max(sound, default=None),
                           None if math.isnan(total) else total, max(series)))
 
-experiments, cells, trials, newest = {}, {}, {}, {}
+experiments, cells, trials, newest, removals, words = {}, {}, {}, {}, [], {}
 for lines in fronts:  # oldest first
     age = (lines[0]["time"], lines[0]["uuid"])
     for line in lines:
@@ -103,6 +105,12 @@ for lines in fronts:  # oldest first
             cells[line["experiment"], line["hash"]] = (age, line["label"], line["axes"], line["options"])
         elif line["t"] == "trial":
             trials[line["experiment"], line["cell"], line["seed"]] = (age, line["stages"])
+        elif line["t"] == "remove":
+            removals.append((age, line["experiment"], line.get("cell"), line.get("seed")))
+        elif line["t"] in ("tag", "note"):
+            subject = (line["t"],) + tuple(line.get(part) for part in ("experiment", "cell", "seed", "stage", "text"))
+            word = (line["time"], lines[0]["uuid"], line["q"], not line.get("removed", False))
+            words[subject] = max(words.get(subject, word), word)
         elif line["t"] == "stage":
             stages[line["key"]] = line["kind"]
             inputs |= {(line["key"], slot, name) for slot, name in line["inputs"].items()}
@@ -120,8 +128,12 @@ for path in glob.glob(results + "/stages/*/stage.json"):
     artifacts |= {(stage["key"], stage["run"], name, output["sha256"], output["bytes"]) for name, output in stage["outputs"].items()}
 
 
-def current(name, age):
-    return int(name not in newest or age >= newest[name])
+def removed(name, age, cell, seed):
+    return any(e == name and c in (None, cell) and s in (None, seed) and at > age for at, e, c, s in removals)
+
+
+def current(name, age, cell, seed=None):
+    return int((name not in newest or age >= newest[name]) and not removed(name, age, cell, seed))
 
 
 def option(value):
@@ -130,10 +142,10 @@ def option(value):
 
 expected = {
     "experiment": {(name,) + rest for name, rest in experiments.items()},
-    "cell": {(e, h, label, current(e, age)) for (e, h), (age, label, _, _) in cells.items()},
+    "cell": {(e, h, label, current(e, age, h)) for (e, h), (age, label, _, _) in cells.items()},
     "cell_axis": {(e, h, axis, point) for (e, h), (_, _, axes, _) in cells.items() for axis, point in axes.items()},
     "option": {(e, h, k, option(v), origin) for (e, h), (_, _, _, options) in cells.items() for k, v, origin in options},
-    "trial": {(e, h, seed, current(e, age)) for (e, h, seed), (age, _) in trials.items()},
+    "trial": {(e, h, seed, current(e, age, h, seed)) for (e, h, seed), (age, _) in trials.items()},
     "trial_stage": {(e, h, seed, slot, name) for (e, h, seed), (_, named) in trials.items() for slot, name in named.items()},
     "stage": {(key, kind, published.get(key)) for key, kind in stages.items()},
     "stage_input": inputs,
@@ -142,6 +154,7 @@ expected = {
     "point": {name + (step, value) for name, series in points.items() for step, value in series.items()},
     "summary": summaries,
     "sample": samples,
+    "tag": {subject for subject, (_, _, _, stands) in words.items() if stands},
 }
 queries = {
     "experiment": "SELECT name, question, source, baseline FROM experiment",
@@ -157,6 +170,7 @@ queries = {
     "point": "SELECT s.key, m.kind, m.name, m.revision, p.step, p.value FROM point p JOIN stage s ON s.id = p.stage JOIN metric m ON m.id = p.metric",
     "summary": "SELECT s.key, m.kind, m.name, m.revision, y.n, y.n_nan, y.last, y.min, y.max, y.sum, y.steps FROM summary y "
                "JOIN stage s ON s.id = y.stage JOIN metric m ON m.id = y.metric",
+    "tag": "SELECT kind, experiment, cell_hash, seed, stage, text FROM v_tag",
     "sample": "SELECT s.key, a.idx, a.noise_seed, a.label, a.ids, a.commit_step, a.logprob, a.png FROM sample a JOIN stage s ON s.id = a.stage",
 }
 

@@ -162,7 +162,14 @@ inline void write_experiment(FakeResults& results) {
                           {"prior", fmt::format("p-{}-{}", cell, seed)},
                           {"samples.free", fmt::format("s-{}-{}", cell, seed)},
                           {"evaluation.samples.free", fmt::format("e-{}-{}", cell, seed)}});
-  front.write({{"t", "tag"}, {"target", "quick/causal/0"}, {"text", "keep"}, {"time", 960}});
+  const Json trial = {{"target", "quick/causal/0"}, {"experiment", "quick"}, {"cell", "h-causal"}, {"seed", 0}, {"text", "keep"}};
+  Json tag = trial, untag = trial;
+  tag.update({{"t", "tag"}, {"time", 960}});
+  front.write(tag);
+  untag.update({{"t", "tag"}, {"text", "hasty"}, {"time", 961}});
+  front.write(untag);
+  untag.update({{"removed", true}, {"time", 962}});
+  front.write(untag);
   front.write({{"t", "mystery"}, {"x", 1}});
 
   auto tokenizer = results.run("tokenizer", "t0", 1, 0, {{"data", "d0"}});

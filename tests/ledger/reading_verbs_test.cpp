@@ -80,11 +80,11 @@ TEST_F(ReadingVerbs, ErrorsNameWhatIsNear) {
 
 TEST_F(ReadingVerbs, ListShowDatabase) {
   EXPECT_EQ(tessera("ls quick").first,
-            "trial           state  stages  cpu time  samples.free frechet\n"
-            "quick/causal/0  done      4/4      82 s                 8.500\n"
-            "quick/causal/1  done      4/4      82 s                 10.50\n"
-            "quick/masked/0  done      4/4      82 s                 9.500\n"
-            "quick/masked/1  done      4/4      82 s                 11.50\n");
+            "trial           state  stages  cpu time  tags  samples.free frechet\n"
+            "quick/causal/0  done      4/4      82 s  keep                 8.500\n"
+            "quick/causal/1  done      4/4      82 s                       10.50\n"
+            "quick/masked/0  done      4/4      82 s                       9.500\n"
+            "quick/masked/1  done      4/4      82 s                       11.50\n");
   EXPECT_EQ(Json::parse(tessera("ls --json").first).at(0).at("done"), 4);
   EXPECT_NE(tessera("ls quick --retired").first.find("quick/retired/0  done, retired"), std::string::npos);
   EXPECT_EQ(Json::parse(tessera("show prior-p-causal-0 --json").first).at("runs").size(), 2u);

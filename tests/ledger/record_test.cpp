@@ -241,6 +241,64 @@ TEST(Record, NewestFrontIsCurrentWhateverTheOrder) {
   EXPECT_EQ(text(results, "SELECT s.key FROM trial_stage x JOIN stage s ON s.id = x.stage"), "new");
 }
 
+// Fronts that declare, remove, mark and take back, recorded in several orders: rows, digest and script agree.
+TEST(Record, RemovalsAndTagsDoNotDependOnTheOrder) {
+  const auto write = [](FakeResults& results, const std::string& which) {
+    const Json causal0 = {{"target", "quick/causal/0"}, {"experiment", "quick"}, {"cell", "h-causal"}, {"seed", 0}};
+    const auto with = [](Json line, const Json& more) {
+      line.update(more);
+      return line;
+    };
+    auto front = results.front("front-" + which, which == "a" ? 100 : which == "b" ? 200 : which == "c" ? 300 : 400);
+    if (which == "a" || which == "c") {
+      FakeResults::declare(front, "quick", {"causal", "masked"});
+      for (const std::string cell : {"causal", "masked"})
+        // The newer file has seed 0 alone.
+        for (int seed = 0; seed < (which == "a" ? 2 : 1); ++seed)
+          FakeResults::trial(front, "quick", cell, seed, {{"prior", fmt::format("p-{}-{}", cell, seed)}});
+      front.write(with(causal0, {{"t", "tag"}, {"text", "best"}, {"time", which == "a" ? 101 : 301}}));
+      front.write({{"t", "note"}, {"target", "quick"}, {"experiment", "quick"}, {"text", "look again"}, {"time", 102}});
+    } else if (which == "b") {
+      front.write({{"t", "remove"}, {"experiment", "quick"}, {"cell", "h-causal"}});
+      front.write(with(causal0, {{"t", "tag"}, {"text", "best"}, {"removed", true}, {"time", 201}}));
+    } else {
+      front.write({{"t", "remove"}, {"experiment", "quick"}, {"cell", "h-masked"}, {"seed", 0}});
+      front.write({{"t", "remove"}, {"experiment", "elsewhere"}});
+      front.write({{"t", "note"}, {"target", "quick"}, {"experiment", "quick"}, {"text", "look again"}, {"removed", true}, {"time", 402}});
+    }
+    front.end();
+  };
+  std::string reference;
+  for (const std::string order : {"abcd", "dcba", "cdab", "bacd"}) {
+    FakeResults results("removals-" + order);
+    for (const char which : order) {
+      write(results, std::string(1, which));
+      record(results.folder());
+    }
+    const auto digest = digest_after_record(results);
+    if (reference.empty()) reference = digest;
+    ASSERT_EQ(digest, reference) << order;
+    ASSERT_EQ(expected_rows(results), "") << order;
+    EXPECT_EQ(text(results, "SELECT group_concat(trial) FROM v_trial WHERE current"), "quick/causal/0")
+        << "the newer file brought the removed cell back";
+    EXPECT_EQ(text(results, "SELECT group_concat(trial) FROM (SELECT trial FROM v_trial WHERE removed ORDER BY 1)"),
+              "quick/causal/1,quick/masked/0");
+    EXPECT_EQ(number(results, "SELECT count(*) FROM v_cell WHERE removed"), 0) << "the cell was declared anew";
+    EXPECT_EQ(text(results, "SELECT group_concat(kind || ' ' || target || ' ' || text) FROM v_tag"), "tag quick/causal/0 best");
+    // The mutants: a recorder that forgets a removal, one that never takes it back.
+    for (const char* wrong : {"UPDATE trial SET removed = 0", "UPDATE trial SET removed = 1", "DELETE FROM tag WHERE removed"}) {
+      if (order != "abcd") break;
+      {
+        auto database = open_for_recording(ledger_file(results.folder()));
+        database.exec(wrong);
+      }
+      EXPECT_NE(expected_rows(results), "") << wrong;
+      rebuild(results.folder());
+      EXPECT_EQ(expected_rows(results), "");
+    }
+  }
+}
+
 TEST(Record, WalWhileLiveRollbackJournalAtRest) {
   FakeResults results("wal");
   auto run = results.run("prior", "p", 1, 0);
