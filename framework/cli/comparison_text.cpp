@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
+#include "cli/difference_text.hpp"
 #include "cli/text_table.hpp"
 
 namespace tessera {
@@ -104,73 +104,19 @@ std::string part_text(const ComparedPart& part, size_t width) {
   return text;
 }
 
-// p-values are probabilities: three digits behind the point are enough, and none is 0.
-std::string p_text(const std::optional<double>& p) { return !p ? "" : *p < 0.0005 ? "<0.001" : fmt::format("{:.3f}", *p); }
-
-// How many pairs more would show a difference of this size and spread, with 80 % power.
-std::string pairs_missing(const PairedDifference& paired) {
-  const auto& e = paired.estimate;
-  if (!e.deviation || *e.deviation == 0) return "";
-  const auto needed = pairs_needed(std::abs(e.mean) / *e.deviation);
-  if (!needed) return ">10000";
-  const int64_t exact = 6;  // the fewest pairs whose sign-flip test can reach 0.05: 2 / 2^6 = 0.03
-  return std::to_string(std::max<int64_t>(0, std::max(*needed, exact) - e.n));
-}
-
-// Every difference from the baseline that more than one pair speaks of.
-std::string differences_text(const Comparison& comparison) {
-  TextTable table({{"metric"},
-                   {"arm"},
-                   {"pairs", true},
-                   {"Δ", true},
-                   {"95 % interval", true},
-                   {"p", true},
-                   {"p Holm", true},
-                   {"80 % sees", true},
-                   {"more seeds", true}});
-  int64_t fewest = 1000000;
-  for (const auto& part : comparison.parts)
-    for (size_t i = 0; i < part.metrics.size(); ++i) {
-      if (part.metrics[i].goal == "none" || part.metrics[i].timing) continue;
-      for (const auto& row : part.rows) {
-        if (!row.values[i] || !row.values[i]->paired || !row.values[i]->paired->estimate.half_width) continue;
-        const auto& paired = *row.values[i]->paired;
-        const auto& e = paired.estimate;
-        if (*e.deviation <= 1e-12 * std::abs(e.mean)) continue;  // a count that the strategy fixes
-        fewest = std::min(fewest, e.n);
-        table.add({fmt::format("{} {}", part.name, part.metrics[i].name), fmt::format("{}", fmt::join(row.cells, " = ")),
-                   std::to_string(e.n), format_difference(e.mean, e),
-                   fmt::format("{} … {}", format_difference(e.mean - *e.half_width, e), format_difference(e.mean + *e.half_width, e)),
-                   p_text(paired.p), p_text(row.values[i]->p_holm), paired.detectable ? format_number(*paired.detectable) : "",
-                   pairs_missing(paired)});
-      }
-    }
-  if (table.empty()) return "";
-  std::string text = fmt::format("\nDifferences from {}, paired by seed\n{}", comparison.baseline, table.text(2));
-  text +=
-      "  p: exact sign flips; p Holm: for all arms on one metric; 80 % sees: the smallest difference that so many pairs show four times in "
-      "five; more seeds: to see the difference found.\n";
-  if (const double least = 2 / std::exp2(static_cast<double>(fewest)); least > 0.05)
-    text += fmt::format("  {} pairs cannot reach p = 0.05: the least is {:.2g}; 6 can: tessera run {} seeds=6\n", fewest, least,
-                        comparison.source);
-  for (const auto& part : comparison.parts)
-    if (part.name == "tokenizer" && part.rows.size() == 1 && part.rows[0].stages == 1)
-      text += "  All seeds share one tokenizer: the intervals hold for this tokenizer, and say nothing of another.\n";
-  return text;
-}
-
 }  // namespace
 
 std::string comparison_text(const Comparison& comparison, size_t width) {
   std::string text = comparison.experiment;
   if (!comparison.question.empty()) text += ": " + comparison.question;
-  text += fmt::format("\n{} of {} trials done", comparison.trials_done, comparison.trials);
-  text += ". Mean ± standard deviation over n distinct stages; ↑ more is better, ↓ less";
-  if (!comparison.baseline.empty()) text += "; * baseline, Δ the difference from it, seed by seed";
-  text += ".\n";
+  std::string legend = fmt::format("{} of {} trials done", comparison.trials_done, comparison.trials);
+  legend += ". Mean ± standard deviation over n distinct stages; ↑ more is better, ↓ less";
+  if (!comparison.baseline.empty()) legend += "; * baseline, Δ the difference from it, seed by seed";
+  text += "\n" + wrapped(legend + ".", width, 0);
   for (const auto& part : comparison.parts) text += "\n" + part_text(part, width);
   if (comparison.parts.empty()) text += "\nNothing is evaluated yet.\n";
-  text += differences_text(comparison);
+  text += differences_text(comparison, width) + sample_differences_text(comparison, width) + conditions_text(comparison, width);
+  text += left_out_text(comparison, width);
   if (!comparison.cost.rows.empty()) text += "\n" + part_text(comparison.cost, width);
   return text;
 }

@@ -51,8 +51,31 @@ std::string TextTable::text(size_t indent) const {
     out += text + "\n";
   };
   line([&](size_t i) { return columns_[i].title; });
-  for (const auto& row : rows_) line([&](size_t i) { return i < row.size() ? row[i] : std::string(); });
+  auto heading = headings_.begin();
+  for (size_t r = 0; r < rows_.size(); ++r) {
+    for (; heading != headings_.end() && heading->first == r; ++heading) out += std::string(indent, ' ') + heading->second + "\n";
+    line([&](size_t i) { return i < rows_[r].size() ? rows_[r][i] : std::string(); });
+  }
   return out;
+}
+
+std::string wrapped(const std::string& text, size_t width, size_t indent) {
+  std::string out, line(indent, ' ');
+  size_t used = indent;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find(' ', begin), text.size());
+    const std::string word = text.substr(begin, end - begin);
+    const size_t needed = display_width(word);
+    if (used > indent && used + 1 + needed > width) {
+      out += line + "\n";
+      line.assign(indent, ' ');
+      used = indent;
+    }
+    if (used > indent) line += " ", ++used;
+    line += word, used += needed;
+    begin = end + 1;
+  }
+  return out + line + "\n";
 }
 
 std::string format_number(double value) {

@@ -11,30 +11,18 @@
 #include "core/option_schema.hpp"
 #include "experiment/comparison_part.hpp"
 #include "experiment/evidence.hpp"
+#include "experiment/sample_comparison.hpp"
 
 namespace tessera {
 namespace {
-
-constexpr const char* kEvaluation = "evaluation.";
-
-// "evaluation.samples.free" and "samples.free" tell of one part.
-std::string part_of(const std::string& slot) {
-  return slot.rfind(kEvaluation, 0) == 0 ? slot.substr(std::string(kEvaluation).size()) : slot;
-}
 
 ComparedMetric compared(const EvidenceMetric& metric) {
   return {metric.name, metric.goal, metric.unit, metric.definition, metric.revision, metric.timing, metric.by_sample};
 }
 
-// Of the pipeline.
-int order_of(const std::string& slot) {
-  const std::string stages[] = {"data", "tokenizer", "tokens", "prior"};
-  return static_cast<int>(std::find(std::begin(stages), std::end(stages), slot) - std::begin(stages));
-}
-
-std::vector<ComparedPart> parts_of(const Evidence& evidence, const ComparisonRequest& request, const std::string& baseline) {
+void add_parts(SQLite::Database& database, const Evidence& evidence, const ComparisonRequest& request, Comparison& comparison) {
   const auto earlier = [](const std::string& a, const std::string& b) {
-    return std::make_pair(order_of(a), a) < std::make_pair(order_of(b), b);
+    return std::make_pair(pipeline_place(a), a) < std::make_pair(pipeline_place(b), b);
   };
   std::map<std::string, PartBuilder, decltype(earlier)> builders(earlier);
   std::map<int64_t, ComparedMetric> metrics;
@@ -45,23 +33,22 @@ std::vector<ComparedPart> parts_of(const Evidence& evidence, const ComparisonReq
       const auto& name = evidence.slots[slot];
       if (name == kCalibration) continue;
       for (const auto& [metric, value] : evidence.stages.at(stage).values) {
-        if (request.metrics.empty() && metrics.at(metric).by_sample) continue;
         auto& builder = builder_of_slot[slot];
-        if (!builder) builder = &builders.try_emplace(part_of(name), part_of(name), evidence, baseline).first->second;
+        if (!builder) builder = &builders.try_emplace(part_of(name), part_of(name), evidence, comparison.baseline).first->second;
         builder->add(trial.cell, trial.seed, stage, metrics.at(metric), value);
       }
     }
-  std::vector<ComparedPart> parts;
   for (auto& [name, builder] : builders) {
-    parts.push_back(builder.build());
-    if (name.rfind("samples", 0) == 0) parts.back().calibration = calibration_rows(evidence, parts.back());
+    auto& part = comparison.parts.emplace_back(builder.build());
+    if (name.rfind("samples", 0) == 0) part.calibration = calibration_rows(evidence, part);
+    compare_samples(database, evidence, request.metrics, builder, part, comparison);
   }
-  return parts;
 }
 
 // What a table shows when no metric is named: one number a stage. Of those without a goal only what is a count of evidence,
 // the same whole number everywhere.
 bool shown_unasked(const ComparedPart& part, size_t metric) {
+  if (part.metrics[metric].by_sample) return false;
   if (part.metrics[metric].goal != "none") return true;
   std::optional<double> same;
   for (const auto& row : part.rows) {
@@ -118,7 +105,8 @@ ComparedPart cost_of(SQLite::Database& database, const Evidence& evidence) {
   std::vector<size_t> slots(evidence.slots.size());
   for (size_t i = 0; i < slots.size(); ++i) slots[i] = i;
   std::sort(slots.begin(), slots.end(), [&](size_t a, size_t b) {
-    return std::make_pair(order_of(evidence.slots[a]), evidence.slots[a]) < std::make_pair(order_of(evidence.slots[b]), evidence.slots[b]);
+    return std::make_pair(pipeline_place(evidence.slots[a]), evidence.slots[a]) <
+           std::make_pair(pipeline_place(evidence.slots[b]), evidence.slots[b]);
   });
   PartBuilder builder("cost", evidence, "");
   for (const size_t slot : slots)
@@ -145,11 +133,12 @@ Comparison compare(SQLite::Database& database, const ComparisonRequest& request)
   comparison.source = about.getColumn(2).getString();
 
   const auto evidence = read_evidence(database, comparison.experiment);
+  comparison.excluded = excluded_trials(evidence);
+  comparison.pinned = pinned_stages(evidence);
+  comparison.retired = evidence.retired;
   comparison.trials = static_cast<int64_t>(evidence.trials.size());
-  comparison.trials_done = std::count_if(evidence.trials.begin(), evidence.trials.end(), [&](const EvidenceTrial& trial) {
-    return std::all_of(trial.stages.begin(), trial.stages.end(), [&](const auto& used) { return evidence.stages.at(used.second).done; });
-  });
-  comparison.parts = parts_of(evidence, request, comparison.baseline);
+  comparison.trials_done = comparison.trials - static_cast<int64_t>(comparison.excluded.size());
+  add_parts(database, evidence, request, comparison);
   choose_metrics(comparison, request.metrics);
   comparison.cost = cost_of(database, evidence);
   return comparison;

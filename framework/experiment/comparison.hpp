@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "core/json.hpp"
-#include "experiment/paired.hpp"
+#include "experiment/exclusions.hpp"
+#include "experiment/sample_difference.hpp"
 
 namespace tessera {
 
@@ -24,6 +25,8 @@ struct ComparedValue {
   std::optional<double> difference;        // from the baseline: the mean over pairs of equal seed, else of the means; none for the baseline
   std::optional<PairedDifference> paired;  // from the baseline, by seed; none without a pair of distinct stages
   std::optional<double> p_holm;            // of paired->p, corrected for the rows that are compared on this metric
+  std::vector<int64_t> nan_seeds;          // where the stage's number is NaN
+  std::optional<Estimate> over_samples;    // of a per-sample metric that was named: units are samples, the models held fixed
 };
 
 struct ComparedRow {
@@ -34,6 +37,8 @@ struct ComparedRow {
   std::string from;                                  // the cell that it is compared with; empty: with none
   // Seeds that are no pair, over all metrics: both cells have the same stage there; only one of the two has a number.
   std::vector<int64_t> shared_seeds, row_only_seeds, base_only_seeds;
+  std::vector<int64_t> missing_seeds;   // of its first cell: asked for, and nothing of this part is done
+  std::vector<std::string> same_slots;  // stages that it and `from` have in common wherever both have the seed: "data", "tokenizer", …
 };
 
 // What the arms' tokenizers, priors or answers to one sampling request came to.
@@ -44,11 +49,26 @@ struct ComparedPart {
   std::vector<ComparedRow> calibration;  // real data in the place of samples
 };
 
+// A per-sample metric's difference from the baseline, sample by sample.
+struct ComparedSamples {
+  std::string part;
+  ComparedMetric metric;
+  std::vector<std::string> cells;  // of the row
+  std::string from;
+  SampleDifference difference;
+  bool same_data = true;  // false: the two were scored on different images, index i is not one sample, and there is no difference
+};
+
 struct Comparison {
   std::string experiment, question, baseline, source;  // source: the file as it was named
   int64_t trials = 0, trials_done = 0;
   std::vector<ComparedPart> parts;
-  ComparedPart cost;  // processor seconds of each stage of the pipeline
+  std::vector<ComparedSamples> samples;
+  int64_t read_scores = 0, unread_scores = 0;  // per-sample scores, where no metric was named
+  std::vector<ExcludedTrial> excluded;
+  std::vector<PinnedStage> pinned;
+  std::vector<std::string> retired;  // cells of older versions of the file that have finished trials; they are left out
+  ComparedPart cost;                 // processor seconds of each stage of the pipeline
 };
 
 struct ComparisonRequest {

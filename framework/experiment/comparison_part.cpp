@@ -1,6 +1,7 @@
 #include "experiment/comparison_part.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -25,6 +26,8 @@ ComparedRow row_of(const std::vector<Scores>& by_metric) {
     row.values[i].emplace();
     auto& value = *row.values[i];
     value.estimate = estimate_of(by_metric[i]);
+    for (const auto& one : by_metric[i])
+      if (std::isnan(one.value)) value.nan_seeds.push_back(one.seed);
     row.stages = std::max(row.stages, value.estimate.n + value.estimate.n_nan);
   }
   return row;
@@ -75,6 +78,7 @@ void PartBuilder::add_rows() {
     const auto [place, is_new] = seen.emplace(std::move(stages), part_.rows.size());
     if (is_new) {
       part_.rows.push_back(row_of(scores_[cell]));
+      part_.rows.back().missing_seeds = missing_seeds(cell);
       first_cell.push_back(cell);
     }
     auto& row = part_.rows[place->second];
@@ -84,13 +88,18 @@ void PartBuilder::add_rows() {
   }
   for (size_t i = 0; i < part_.rows.size(); ++i) {
     const auto base = baseline_of(evidence_.cells, first_cell[i], baseline_);
+    for (size_t m = 0; m < part_.metrics.size(); ++m)
+      if (part_.metrics[m].by_sample) sample_pairings_.push_back({i, m, scores_[first_cell[i]][m], {}});
     if (!part_.rows[i].baseline && base != std::string::npos && row_of_cell[base] != std::string::npos)
-      compare_with(part_.rows[i], first_cell[i], part_.rows[row_of_cell[base]], base);
+      compare_with(i, first_cell[i], row_of_cell[base], base);
   }
 }
 
-void PartBuilder::compare_with(ComparedRow& row, size_t cell, const ComparedRow& base, size_t base_cell) {
+void PartBuilder::compare_with(size_t row_index, size_t cell, size_t base_row, size_t base_cell) {
+  auto& row = part_.rows[row_index];
+  const auto& base = part_.rows[base_row];
   row.from = evidence_.cells[base_cell];
+  row.same_slots = same_slots(cell, base_cell);
   std::set<int64_t> shared, row_only, base_only;
   for (size_t i = 0; i < part_.metrics.size(); ++i) {
     auto& value = row.values[i];
@@ -102,12 +111,55 @@ void PartBuilder::compare_with(ComparedRow& row, size_t cell, const ComparedRow&
     row_only.insert(pairing.row_only.begin(), pairing.row_only.end());
     base_only.insert(pairing.base_only.begin(), pairing.base_only.end());
     if (pairing.clusters.empty()) continue;
+    if (part_.metrics[i].by_sample)
+      std::find_if(sample_pairings_.rbegin(), sample_pairings_.rend(), [&](const auto& one) { return one.metric == i; })->pairing = pairing;
     value->paired = paired_difference(pairing.differences());
     if (value->paired->estimate.n > 0) value->difference = value->paired->estimate.mean;
   }
   row.shared_seeds.assign(shared.begin(), shared.end());
   row.row_only_seeds.assign(row_only.begin(), row_only.end());
   row.base_only_seeds.assign(base_only.begin(), base_only.end());
+}
+
+// The trials of a cell stand together.
+std::pair<size_t, size_t> PartBuilder::trials_of(size_t cell) const {
+  const auto before = [](const EvidenceTrial& trial, size_t wanted) { return trial.cell < wanted; };
+  const auto begin = std::lower_bound(evidence_.trials.begin(), evidence_.trials.end(), cell, before);
+  const auto end = std::lower_bound(begin, evidence_.trials.end(), cell + 1, before);
+  return {begin - evidence_.trials.begin(), end - evidence_.trials.begin()};
+}
+
+std::vector<int64_t> PartBuilder::missing_seeds(size_t cell) const {
+  std::set<int64_t> found;
+  for (const auto& scores : scores_[cell])
+    for (const auto& one : scores) found.insert(one.seed);
+  std::vector<int64_t> missing;
+  const auto [begin, end] = trials_of(cell);
+  for (size_t i = begin; i < end; ++i)
+    if (!found.count(evidence_.trials[i].seed)) missing.push_back(evidence_.trials[i].seed);
+  return missing;
+}
+
+std::vector<std::string> PartBuilder::same_slots(size_t cell, size_t base_cell) const {
+  std::map<std::pair<int, std::string>, bool> same;  // in the order of the pipeline
+  const auto [begin, end] = trials_of(cell);
+  const auto [base_begin, base_end] = trials_of(base_cell);
+  for (size_t i = begin, k = base_begin; i < end; ++i) {
+    const auto& trial = evidence_.trials[i];
+    while (k < base_end && evidence_.trials[k].seed < trial.seed) ++k;
+    if (k == base_end || evidence_.trials[k].seed != trial.seed) continue;
+    for (const auto& [slot, stage] : trial.stages) {
+      const auto& others = evidence_.trials[k].stages;
+      const bool shared = std::find(others.begin(), others.end(), std::make_pair(slot, stage)) != others.end();
+      const auto& name = evidence_.slots[slot];
+      const auto found = same.try_emplace({pipeline_place(name), name}, true).first;
+      found->second = found->second && shared;
+    }
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, shared] : same)
+    if (shared && name.second.rfind("evaluation.", 0) != 0) names.push_back(name.second);
+  return names;
 }
 
 // As many comparisons as rows that have the metric.

@@ -6,6 +6,13 @@
 
 namespace tessera {
 
+// What a per-sample metric is compared by; the pairing is empty where the row is compared with none.
+struct SamplePairing {
+  size_t row = 0, metric = 0;
+  Scores scores;
+  Pairing pairing;
+};
+
 class PartBuilder {
  public:
   // `evidence` outlives the builder. `baseline`: a label, or empty.
@@ -13,16 +20,22 @@ class PartBuilder {
   // In the order of cells and seeds.
   void add(size_t cell, int64_t seed, int64_t stage, const ComparedMetric& metric, double value);
   ComparedPart build();
+  // Once built: by row and metric.
+  const std::vector<SamplePairing>& sample_pairings() const { return sample_pairings_; }
 
  private:
   void add_rows();
-  void compare_with(ComparedRow& row, size_t cell, const ComparedRow& base, size_t base_cell);
+  void compare_with(size_t row, size_t cell, size_t base_row, size_t base_cell);
   void correct();
+  std::pair<size_t, size_t> trials_of(size_t cell) const;  // [begin, end)
+  std::vector<int64_t> missing_seeds(size_t cell) const;
+  std::vector<std::string> same_slots(size_t cell, size_t base_cell) const;
 
   const Evidence& evidence_;
   std::string baseline_;
   ComparedPart part_;
   std::vector<std::vector<Scores>> scores_;  // by cell and metric
+  std::vector<SamplePairing> sample_pairings_;
 };
 
 // The cell that `cell` is measured from; npos where there is none. Labels are "arm, axis point, …": the baseline of a cell is the

@@ -43,7 +43,8 @@ def main():
               "holm": {"p": p, "adjusted": multipletests(p, method="holm")[1].tolist()}}
     text = json.dumps(answer, indent=1) + "\n"
     (HERE / "statistics.json").write_text(text)
-    (HERE / "SHA256SUMS").write_text(f"{hashlib.sha256(text.encode()).hexdigest()}  statistics.json\n")
+    others = [line for line in (HERE / "SHA256SUMS").read_text().splitlines() if not line.endswith("  statistics.json")]
+    (HERE / "SHA256SUMS").write_text("\n".join([f"{hashlib.sha256(text.encode()).hexdigest()}  statistics.json", *others]) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,18 @@
+// The differences of a comparison as text: seed by seed, sample by sample, what was left out, and what holds the intervals up.
+#pragma once
+#include <string>
+
+#include "experiment/comparison.hpp"
+
+namespace tessera {
+
+// Every difference from the baseline that more than one pair speaks of. Empty where there is none.
+std::string differences_text(const Comparison& comparison, size_t width);
+// The same by per-sample scores: one pair of models is enough.
+std::string sample_differences_text(const Comparison& comparison, size_t width);
+// What seeds and cells have in common: pinned stages, shared stages, seeds without a pair.
+std::string conditions_text(const Comparison& comparison, size_t width);
+// Trials, numbers and cells that the tables do not count.
+std::string left_out_text(const Comparison& comparison, size_t width);
+
+}  // namespace tessera
