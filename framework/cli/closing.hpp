@@ -1,6 +1,5 @@
 // Running an experiment from a verb, and what it says at its end.
 #pragma once
-#include <chrono>
 #include <string>
 #include <vector>
 
@@ -12,11 +11,10 @@ namespace tessera {
 
 struct RunRequest {
   CommonOptions common;
-  std::vector<std::string> argv;  // as typed behind "tessera"
-  int jobs = 1;
+  std::vector<std::string> argv;   // as typed behind "tessera"
   bool adds = false;               // its cells join those of the experiment instead of replacing them
   std::vector<std::string> kinds;  // of the stages that may be run; empty: all
-  std::chrono::seconds stall_limit{1800};
+  bool failed_only = false;              // stages whose last attempt failed, and what hangs on them
   const SlurmOptions* slurm = nullptr;  // submit, and do not wait
 };
 

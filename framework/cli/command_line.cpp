@@ -26,6 +26,7 @@ void CommandLine::print_help() const {
   std::cout << fmt::format("Usage: tessera {}{}{}\n{}.\n", verb_.name, *verb_.synopsis ? " " : "", verb_.synopsis, verb_.summary);
   if (!own_.options().empty()) std::cout << '\n' << own_;
   std::cout << '\n' << shared();
+  if (!epilog_.empty()) std::cout << '\n' << epilog_;
 }
 
 void CommandLine::unknown_option(const std::string& name) const {

@@ -13,6 +13,7 @@
 #include "core/error.hpp"
 #include "core/fault.hpp"
 #include "core/option_schema.hpp"
+#include "experiment/run_policy.hpp"
 
 namespace tessera {
 namespace {
@@ -46,6 +47,12 @@ int dispatch(const std::vector<std::string>& arguments) {
   }
   if (arguments[0] == "--fault-points") {  // for tests
     for (const auto& point : fault_points()) fmt::print("{}\n", point);
+    return 0;
+  }
+  if (arguments[0] == "--run-options") {  // for the reference
+    Json options = Json::array();
+    for (const auto& option : run_options()) options.push_back(option.to_json());
+    fmt::print("{}\n", options.dump());
     return 0;
   }
   for (const auto& verb : verbs())

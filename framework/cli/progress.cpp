@@ -25,6 +25,8 @@ std::string significant(const Json& value) {
   return value.is_number() ? fmt::format("{:.4g}", value.get<double>()) : value.is_string() ? value.get<std::string>() : value.dump();
 }
 
+}  // namespace
+
 // At most three: a line is short, the journal has them all.
 std::string metrics_text(const Json& metrics) {
   std::string text;
@@ -36,15 +38,13 @@ std::string metrics_text(const Json& metrics) {
   return text;
 }
 
-}  // namespace
-
 std::string clock_text(double seconds) {
   const auto whole = static_cast<int64_t>(std::llround(std::max(0.0, seconds)));
   if (whole >= 3600) return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
   return fmt::format("{}:{:02}", whole / 60, whole % 60);
 }
 
-ProgressDisplay::ProgressDisplay(const Plan& plan, std::FILE* out, std::function<void()> every_second)
+ProgressDisplay::ProgressDisplay(const Plan& plan, std::FILE* out, std::function<void(const Json&)> every_second)
     : plan_(plan), out_(out), terminal_(::isatty(::fileno(out)) == 1), every_second_(std::move(every_second)), began_(Clock::now()) {
   total_ = plan.count(StageState::to_run);
 }
@@ -56,8 +56,16 @@ std::string ProgressDisplay::name(const PlannedStage& stage) const {
   return users.empty() ? stage.title() : fmt::format("{} ({})", stage.title(), users);
 }
 
-void ProgressDisplay::started(const PlannedStage& stage) {
+void ProgressDisplay::started(const PlannedStage& stage, int64_t slot) {
+  // Another attempt, or its turn after another front's host, goes on in the old line.
+  const auto known = std::find_if(bars_.begin(), bars_.end(), [&](const auto& one) { return one.first == stage.key; });
+  if (known != bars_.end()) {
+    known->second.slot = slot;
+    known->second.elsewhere = false;
+    return;
+  }
   Bar bar;
+  bar.slot = slot;
   bar.name = name(stage);
   bar.started = bar.last_line = Clock::now();
   bars_.emplace_back(stage.key, std::move(bar));
@@ -71,7 +79,7 @@ void ProgressDisplay::progress(const PlannedStage& stage, const Json& line) {
     bar.step = line.value("step", int64_t{0});
     bar.steps = line.value("steps", int64_t{0});
     if (const auto rate = line.find("rate"); rate != line.end() && rate->is_number()) bar.rate = *rate;
-    bar.metrics = metrics_text(line.value("metrics", Json::object()));
+    if (const auto metrics = line.find("metrics"); metrics != line.end() && metrics->is_object()) bar.metrics = *metrics;
     if (!terminal_ && Clock::now() - bar.last_line >= kPlainInterval) {
       bar.last_line = Clock::now();
       say(bar.name + ": " + describe(bar));
@@ -90,6 +98,7 @@ void ProgressDisplay::ended(const PlannedStage& stage, const StageResult& result
   const auto before = bars_.size();
   std::erase_if(bars_, [&](const auto& one) { return one.first == stage.key; });
   const bool began = bars_.size() != before;
+  ++outcomes_[to_string(result.outcome)];
   if (result.outcome == StageOutcome::done) ++done_;
   switch (result.outcome) {
     case StageOutcome::done: say(fmt::format("{}: done in {}", name(stage), clock_text(result.seconds))); break;
@@ -97,6 +106,7 @@ void ProgressDisplay::ended(const PlannedStage& stage, const StageResult& result
       say(fmt::format("{}: FAILED: {}{}", name(stage), result.reason,
                       result.log.empty() ? "" : fmt::format("\n  log: {}", result.log.string())));
       break;
+    case StageOutcome::pruned: say(fmt::format("{}: pruned, {}", name(stage), result.reason)); break;
     case StageOutcome::skipped: say(fmt::format("{}: skipped, {}", name(stage), result.reason)); break;
     case StageOutcome::interrupted:
       if (began) say(name(stage) + ": interrupted, the next run goes on from its last checkpoint");
@@ -105,12 +115,33 @@ void ProgressDisplay::ended(const PlannedStage& stage, const StageResult& result
   redraw();
 }
 
+void ProgressDisplay::failed_once(const PlannedStage& stage, const StageResult& result) {
+  say(fmt::format("{}: attempt {} FAILED: {}; it is tried again{}", name(stage), result.attempts, result.reason,
+                  result.log.empty() ? "" : fmt::format("\n  log: {}", result.log.string())));
+}
+
+Json ProgressDisplay::status() const {
+  Json stages = Json::array();
+  for (const auto& [key, bar] : bars_)
+    stages.push_back({{"stage", key},
+                      {"name", bar.name},
+                      {"slot", bar.slot},
+                      {"elsewhere", bar.elsewhere},
+                      {"step", bar.step},
+                      {"steps", bar.steps},
+                      {"rate", bar.rate},
+                      {"seconds", seconds_since(bar.started)},
+                      {"metrics", bar.metrics}});
+  return {
+      {"experiment", plan_.experiment}, {"total", total_}, {"outcomes", outcomes_}, {"seconds", seconds_since(began_)}, {"stages", stages}};
+}
+
 void ProgressDisplay::stopping(size_t running) {
   say(fmt::format("stopping: {} {} a checkpoint; once more to stop at once", running, running == 1 ? "stage writes" : "stages write"));
 }
 
 void ProgressDisplay::tick() {
-  every_second_();
+  every_second_(status());
   redraw();
 }
 
@@ -119,7 +150,7 @@ std::string ProgressDisplay::describe(const Bar& bar) const {
   if (bar.steps <= 0) return clock_text(seconds_since(bar.started));
   std::string text = fmt::format("{}/{}", bar.step, bar.steps);
   if (bar.rate > 0) text += fmt::format("  {:.3g}/s  {} left", bar.rate, clock_text(static_cast<double>(bar.steps - bar.step) / bar.rate));
-  return text + bar.metrics;
+  return text + metrics_text(bar.metrics);
 }
 
 std::string ProgressDisplay::draw(const Bar& bar, size_t name_width, size_t columns) const {

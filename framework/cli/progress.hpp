@@ -13,15 +13,18 @@ namespace tessera {
 
 class ProgressDisplay : public RunObserver {
  public:
-  // `every_second` is called with each tick. Writes to `out`, as a terminal when it is one.
-  ProgressDisplay(const Plan& plan, std::FILE* out, std::function<void()> every_second);
+  // `every_second` is called with each tick and what status() says then. Writes to `out`, as a terminal when it is one.
+  ProgressDisplay(const Plan& plan, std::FILE* out, std::function<void(const Json&)> every_second);
   ~ProgressDisplay() override;
-  void started(const PlannedStage& stage) override;
+  void started(const PlannedStage& stage, int64_t slot) override;
   void progress(const PlannedStage& stage, const Json& line) override;
   void elsewhere(const PlannedStage& stage) override;
+  void failed_once(const PlannedStage& stage, const StageResult& result) override;
   void ended(const PlannedStage& stage, const StageResult& result) override;
   void stopping(size_t running) override;
   void tick() override;
+  // What `tessera status` shows of this run: stages that run, and how many there are.
+  Json status() const;
 
  private:
   struct Bar {
@@ -29,7 +32,8 @@ class ProgressDisplay : public RunObserver {
     Clock::time_point started, last_line;
     int64_t step = 0, steps = 0;
     double rate = 0;
-    std::string metrics;
+    Json metrics = Json::object();
+    int64_t slot = 0;
     bool elsewhere = false;
   };
   std::string name(const PlannedStage& stage) const;
@@ -42,12 +46,15 @@ class ProgressDisplay : public RunObserver {
   const Plan& plan_;
   std::FILE* out_;
   bool terminal_;
-  std::function<void()> every_second_;
+  std::function<void(const Json&)> every_second_;
   Clock::time_point began_, last_draw_;
   std::vector<std::pair<std::string, Bar>> bars_;  // by key, in the order of their start
   size_t drawn_ = 0, done_ = 0, total_ = 0;
+  std::map<std::string, size_t> outcomes_;
 };
 
+// The first three of a step's scalars: "  loss 4.1  lr 0.002".
+std::string metrics_text(const Json& metrics);
 // "0:41", "2:03:10"
 std::string clock_text(double seconds);
 

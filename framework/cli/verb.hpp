@@ -41,6 +41,8 @@ class CommandLine {
   explicit CommandLine(const Verb& verb);
   // The verb's own options; add them before parse().
   boost::program_options::options_description& options() { return own_; }
+  // What --help says last.
+  void set_epilog(std::string text) { epilog_ = std::move(text); }
   // False when --help was asked for and printed. Throws Error(bad_config) on unknown options and when the number of
   // words is outside [min_words, max_words]; max_words < 0: no limit.
   bool parse(const std::vector<std::string>& arguments, int min_words = 0, int max_words = -1);
@@ -56,6 +58,7 @@ class CommandLine {
   const Verb& verb_;
   boost::program_options::options_description own_;
   CommonOptions common_;
+  std::string epilog_;
   std::vector<std::string> words_;
 };
 

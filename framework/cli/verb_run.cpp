@@ -2,13 +2,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "cli/closing.hpp"
+#include "cli/ledger_access.hpp"
 #include "cli/progress.hpp"
 #include "cli/slurm_run.hpp"
 #include "cli/workbench.hpp"
 #include "core/error.hpp"
+#include "core/journal.hpp"
+#include "core/stage_folder.hpp"
 #include "experiment/front_journal.hpp"
+#include "experiment/gpus.hpp"
 #include "experiment/host_threads.hpp"
 #include "registry/ledger/record.hpp"
 
@@ -35,6 +40,27 @@ void refuse_stale(const Plan& plan, const fs::path& results) {
   if (!problems.empty()) throw Error(ExitCode::run_failed, fmt::format("{}", fmt::join(problems.lines(), "\n")));
 }
 
+// Of what is to run, the stages whose last attempt failed or died, what they need, and what needs them.
+void ask_for_failed_only(Plan& plan, const fs::path& results) {
+  std::set<std::string> asked;
+  for (const auto& stage : plan.stages) {
+    if (stage.state != StageState::to_run) continue;
+    const auto runs = StageFolder(results, stage.kind, stage.key).runs();
+    const auto end = runs.empty() ? std::nullopt : last_journal_line(runs.back().folder / "journal.jsonl");
+    const bool died = !runs.empty() && !runs.back().ended && !runs.back().alive;
+    const bool failed = died || (end && end->value("t", "") == "end" && end->value("state", "") == "failed");
+    const bool depends =
+        std::any_of(stage.inputs.begin(), stage.inputs.end(), [&](const auto& input) { return asked.count(input.second) != 0; });
+    if (failed || depends) asked.insert(stage.key);
+  }
+  // Inputs stand before those that need them.
+  for (auto stage = plan.stages.rbegin(); stage != plan.stages.rend(); ++stage)
+    if (asked.count(stage->key))
+      for (const auto& [slot, key] : stage->inputs) asked.insert(key);
+  for (auto& stage : plan.stages)
+    if (stage.state == StageState::to_run && !asked.count(stage.key)) stage.state = StageState::not_asked;
+}
+
 // `sample` computes samples; what they are made from must be there.
 void refuse_kinds(const Plan& plan, const std::vector<std::string>& kinds) {
   Problems problems;
@@ -47,26 +73,25 @@ void refuse_kinds(const Plan& plan, const std::vector<std::string>& kinds) {
   if (!problems.empty()) throw Error(ExitCode::run_failed, fmt::format("{}", fmt::join(problems.lines(), "\n")));
 }
 
-const char* front_state(ExitCode code) { return code == ExitCode::ok ? "done" : code == ExitCode::interrupted ? "interrupted" : "failed"; }
-
-const char* outcome_text(StageOutcome outcome) {
-  switch (outcome) {
-    case StageOutcome::done: return "done";
-    case StageOutcome::failed: return "failed";
-    case StageOutcome::interrupted: return "interrupted";
-    case StageOutcome::skipped: return "skipped";
-  }
-  return "";
+// What pruning compares with was measured by earlier runs too.
+std::vector<PastCurve> recall_curves(const Plan& plan, const PrunePolicy& policy, const CommonOptions& common) {
+  if (policy.rule == "none" || !fs::is_directory(common.results)) return {};
+  auto database = open_ledger(common);
+  return past_curves(database, plan, policy);
 }
+
+const char* front_state(ExitCode code) { return code == ExitCode::ok ? "done" : code == ExitCode::interrupted ? "interrupted" : "failed"; }
 
 Json run_json(const Plan& plan, const RunSummary& summary, const std::vector<Picture>& pictures) {
   Json stages = Json::array();
   for (const auto& stage : plan.stages) {
-    Json one = {{"kind", stage.kind}, {"key", stage.key}, {"title", stage.title()}, {"outcome", "reused"}, {"cells", Json::array()}};
+    Json one = {
+        {"kind", stage.kind}, {"key", stage.key}, {"title", stage.title()}, {"outcome", to_string(stage.state)}, {"cells", Json::array()}};
     for (const size_t cell : stage.cells) one["cells"].push_back(plan.cells[cell].label);
     if (const auto found = summary.results.find(stage.key); found != summary.results.end()) {
-      one["outcome"] = outcome_text(found->second.outcome);
+      one["outcome"] = to_string(found->second.outcome);
       one["seconds"] = found->second.seconds;
+      one["attempts"] = found->second.attempts;
       if (!found->second.reason.empty()) one["reason"] = found->second.reason;
       if (!found->second.log.empty()) one["log"] = found->second.log.string();
     }
@@ -87,9 +112,10 @@ void print_unfinished(const Plan& plan, const RunSummary& summary, const std::st
   const auto count = [&](StageOutcome outcome) {
     return std::count_if(summary.results.begin(), summary.results.end(), [&](const auto& one) { return one.second.outcome == outcome; });
   };
-  fmt::print("\n{}: {} of {} stages done, {} failed, {} skipped, {} left. Run again to go on:\n  {}\n", plan.experiment,
+  const auto pruned = count(StageOutcome::pruned);
+  fmt::print("\n{}: {} of {} stages done, {} failed, {} skipped, {}{} left. Run again to go on:\n  {}\n", plan.experiment,
              count(StageOutcome::done), summary.results.size(), count(StageOutcome::failed), count(StageOutcome::skipped),
-             count(StageOutcome::interrupted), command);
+             pruned > 0 ? fmt::format("{} pruned, ", pruned) : "", count(StageOutcome::interrupted), command);
 }
 
 }  // namespace
@@ -97,21 +123,28 @@ void print_unfinished(const Plan& plan, const RunSummary& summary, const std::st
 int run_experiment(const Experiment& experiment, const RunRequest& request) {
   const auto& common = request.common;
   Workbench bench(common, request.slurm ? request.slurm->devices() : std::vector<std::string>());
-  const auto plan = make_plan(experiment, bench.declarations(), bench.checker(), common.results);
+  auto plan = make_plan(experiment, bench.declarations(), bench.checker(), common.results);
   if (!plan.problems.empty()) throw Error(plan.problem_code, problems_text(plan));
   refuse_stale(plan, common.results);
   refuse_kinds(plan, request.kinds);
+  if (request.failed_only) ask_for_failed_only(plan, common.results);
   std::FILE* progress = common.json ? stderr : stdout;
-  fmt::print(progress, "{}: {} of {} stages to run, {} reused\n", plan.experiment, plan.count(StageState::to_run), plan.stages.size(),
-             plan.count(StageState::reused));
+  const auto pruned = plan.count(StageState::pruned);
+  fmt::print(progress, "{}: {} of {} stages to run, {} reused{}\n", plan.experiment, plan.count(StageState::to_run), plan.stages.size(),
+             plan.count(StageState::reused), pruned > 0 ? fmt::format(", {} pruned", pruned) : "");
   if (request.slurm && plan.count(StageState::to_run) > 0) return run_on_slurm(plan, *request.slurm, bench.host(), common, request.argv);
 
+  const auto past = recall_curves(plan, experiment.run.prune, common);
   FrontJournal journal(common.results, request.argv);
   journal.write_plan(plan, request.adds);
   RunSummary summary;
   {
-    ProgressDisplay display(plan, progress, [&] { record_while_running(common.results); });
-    summary = run_stages(plan, {bench.host(), common.results, request.jobs, available_cores(), request.stall_limit}, display);
+    ProgressDisplay display(plan, progress, [&](const Json& status) {
+      record_while_running(common.results);
+      journal.write_status(status);
+    });
+    journal.write_status(display.status());
+    summary = run_stages(plan, {bench.host(), common.results, available_cores(), experiment.run, visible_gpus(), past}, display);
   }
   journal.end(front_state(summary.code), static_cast<int>(summary.code));
   try {
@@ -132,27 +165,16 @@ int run_experiment(const Experiment& experiment, const RunRequest& request) {
 }
 
 int verb_run(const Verb& verb, const std::vector<std::string>& arguments) {
-  namespace po = boost::program_options;
   CommandLine line(verb);
-  int jobs = 1;
-  line.options().add_options()(
-      "jobs,j", po::value(&jobs)->value_name("N"),
-      "Host processes at once; they divide the cores (default: 1). Results are the same to the bit at equal threads a host.");
-  int64_t stall_limit = 1800;
-  line.options().add_options()("stall-limit", po::value(&stall_limit)->value_name("SECONDS"),
-                               "A host that reports nothing for so long is killed (default: 1800; 0 = never).");
+  ExperimentWords words(line);
   SlurmRequest slurm;
   add_slurm_options(line.options(), slurm);
   if (!line.parse(arguments, 1)) return 0;
   check_slurm_request(slurm);
-  if (stall_limit < 0)
-    throw Error(ExitCode::bad_config, fmt::format("--stall-limit: found {}, expected a number of at least 0", stall_limit));
-  if (jobs < 1 || jobs > 256) throw Error(ExitCode::bad_config, fmt::format("--jobs: found {}, expected a number from 1 to 256", jobs));
-  const auto& words = line.words();
-  RunRequest request{line.common(), {"run"}, jobs, false, {}, std::chrono::seconds(stall_limit)};
+  RunRequest request{line.common(), {"run"}, false, {}, false, nullptr};
   request.argv.insert(request.argv.end(), arguments.begin(), arguments.end());
   if (slurm.wanted) request.slurm = &slurm.options;
-  return run_experiment(read_experiment(find_experiment(words[0]), {words.begin() + 1, words.end()}), request);
+  return run_experiment(words.read(), request);
 }
 
 }  // namespace tessera

@@ -75,7 +75,7 @@ int verb_sample(const Verb& verb, const std::vector<std::string>& arguments) {
   CommandLine line(verb);
   if (!line.parse(arguments, 1)) return 0;
   const auto& words = line.words();
-  RunRequest request{line.common(), {"sample"}, 1, true, {"samples", "evaluation"}};
+  RunRequest request{line.common(), {"sample"}, true, {"samples", "evaluation"}};
   request.argv.insert(request.argv.end(), arguments.begin(), arguments.end());
   return run_experiment(adhoc_experiment(line.common().results, words[0], {words.begin() + 1, words.end()}), request);
 }

@@ -4,6 +4,10 @@
 namespace tessera {
 
 int verb_run(const Verb&, const std::vector<std::string>&);
+int verb_retry(const Verb&, const std::vector<std::string>&);
+int verb_stop(const Verb&, const std::vector<std::string>&);
+int verb_status(const Verb&, const std::vector<std::string>&);
+int verb_watch(const Verb&, const std::vector<std::string>&);
 int verb_plan(const Verb&, const std::vector<std::string>&);
 int verb_record(const Verb&, const std::vector<std::string>&);
 int verb_ls(const Verb&, const std::vector<std::string>&);
@@ -26,6 +30,10 @@ const std::vector<Verb>& verbs() {
       {"run", "FILE [key=value …] [-j N | --slurm]", "Run an experiment, or what is left of it", verb_run},
       {"plan", "FILE [key=value …]", "Show cells, stages to run or reuse, parameter counts and refusals; run nothing", verb_plan},
       {"record", "", "Bring what hosts have journaled into the ledger; say what became of Slurm's jobs", verb_record},
+      {"retry", "EXPERIMENT [--failed]", "Run an experiment again as it was run last, or only what failed", verb_retry},
+      {"stop", "[EXPERIMENT] [--now]", "Ask runs to write their checkpoints and end", verb_stop},
+      {"status", "[EXPERIMENT]", "Show what runs just now: stage, step, rate, time left, last numbers", verb_status},
+      {"watch", "[EXPERIMENT]", "Show status every second until nothing runs", verb_watch},
       {"ls", "[EXPERIMENT] [FILTER] [--sort METRIC] [--last N]",
        "List experiments, or trials for which a filter holds: 'prior=maskgit and frechet<20'", verb_ls},
       {"show", "TRIAL | STAGE", "Show one trial or one stage with its numbers and origin", verb_show},

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <boost/program_options.hpp>
 #include <cstdlib>
+#include <utility>
 
 #include "core/error.hpp"
 #include "registry/catalog/check_runner.hpp"
@@ -36,6 +38,37 @@ Workbench::Workbench(const CommonOptions& options, const std::vector<std::string
 
 Checker Workbench::checker() const {
   return [this](const std::vector<Json>& requests) { return CheckRunner(settings_).run(requests); };
+}
+
+namespace {
+
+// The keys of [run] with their defaults.
+std::string run_options_text() {
+  std::string text = "Keys of [run] in the file, or as words such as run.retries=2; they change no stage's key:\n";
+  for (const auto& option : run_options())
+    text += fmt::format("  {:<14} {} (default: {})\n", option.name, option.doc, to_line(option.default_value));
+  return text;
+}
+
+}  // namespace
+
+ExperimentWords::ExperimentWords(CommandLine& line) : line_(line) {
+  line.set_epilog(run_options_text());
+  namespace po = boost::program_options;
+  line.options().add_options()(
+      "jobs,j", po::value(&jobs_)->value_name("N"),
+      "Short for run.jobs=N: host processes at once (default: 1). They divide the cores; results are the same to the "
+      "bit at equal threads a host.")("seeds", po::value(&seeds_)->value_name("N"),
+                                      "Short for seeds=N: as many seeds a cell; those that are there are reused.")(
+      "stall-limit", po::value(&stall_limit_)->value_name("SECONDS"),
+      "Short for run.stall_limit=SECONDS: a host that reports nothing for so long is killed (default: 1800; 0 = never).");
+}
+
+Experiment ExperimentWords::read() const {
+  std::vector<std::string> words(line_.words().begin() + 1, line_.words().end());
+  for (const auto& [key, value] : {std::pair{"run.jobs", jobs_}, {"seeds", seeds_}, {"run.stall_limit", stall_limit_}})
+    if (!value.empty()) words.push_back(fmt::format("{}={}", key, value));
+  return read_experiment(find_experiment(line_.words()[0]), words);
 }
 
 fs::path find_experiment(const std::string& word) {

@@ -28,6 +28,20 @@ class Workbench {
   Declarations declarations_;
 };
 
+// The words of run and plan, FILE [key=value …], and the options that are short for some of them: -j N for run.jobs=N, --seeds N for
+// seeds=N, --stall-limit S for run.stall_limit=S.
+class ExperimentWords {
+ public:
+  // Adds its options; before line.parse().
+  explicit ExperimentWords(CommandLine& line);
+  // After it. Throws Error(bad_config) with every problem of the file and the words.
+  Experiment read() const;
+
+ private:
+  CommandLine& line_;
+  std::string jobs_, seeds_, stall_limit_;
+};
+
 // FILE as given, or experiments/FILE.toml where there is no such file. Throws Error(bad_config) where there is neither.
 std::filesystem::path find_experiment(const std::string& word);
 

@@ -1,11 +1,14 @@
 #include "core/journal.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <thread>
 
@@ -20,6 +23,7 @@ JournalWriter::JournalWriter(std::filesystem::path path, Json begin)
   TESSERA_FAULT_POINT("journal.created");
   begin["t"] = "begin";
   begin["format"] = kJournalFormat;
+  begin["locked"] = ::flock(file_.get(), LOCK_EX | LOCK_NB) == 0;
   append(begin);
 }
 
@@ -113,6 +117,26 @@ std::optional<Json> JournalReader::next() {
   offset_ += static_cast<int64_t>(end + 1 - taken_);
   taken_ = end + 1;
   return line;
+}
+
+std::optional<bool> journal_writer_lives(const std::filesystem::path& path) {
+  std::optional<Json> begin;
+  try {
+    begin = JournalReader(path).next();
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+  if (!begin) return std::nullopt;
+  if (begin->value("locked", Json()) == true) {
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) return std::nullopt;
+    return ::flock(file.get(), LOCK_SH | LOCK_NB) != 0;
+  }
+  const Json environment = begin->value("env", Json::object());
+  utsname machine{};
+  ::uname(&machine);
+  if (!environment.is_object() || environment.value("host", "") != machine.nodename || !environment.contains("pid")) return std::nullopt;
+  return ::kill(static_cast<pid_t>(environment.value("pid", int64_t{0})), 0) == 0 || errno != ESRCH;
 }
 
 std::optional<Json> last_journal_line(const std::filesystem::path& path) {

@@ -5,7 +5,8 @@
 //  2 Every line carries "q" = 0, 1, 2 …; line 0 is "begin" and carries the format number.
 //  3 A line is handed to the kernel before write() returns: a killed process loses nothing; sync() guards against power cuts.
 //  4 A torn last line is no line: readers stop before it, and take it up when its end has come.
-//  5 A full disk pauses the writer; it loses no line and goes on when there is room.
+//  5 The file is locked (flock) as long as its writer lives, where the file system can: who gets the lock knows that no line follows.
+//  6 A full disk pauses the writer; it loses no line and goes on when there is room.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -24,7 +25,7 @@ inline constexpr int64_t kJournalFormat = 1;
 // Thread-safe.
 class JournalWriter {
  public:
-  // Creates the file (Error(run_failed) where it exists) and writes `begin` as line 0 with "t":"begin" and "format" added.
+  // Creates the file (Error(run_failed) where it exists) and writes `begin` as line 0 with "t":"begin", "format" and "locked" added.
   JournalWriter(std::filesystem::path path, Json begin);
   // `line` is an object with "t"; "q" is added. Throws Error(run_failed) on any failure but a full disk.
   void write(Json line);
@@ -62,6 +63,10 @@ class JournalReader {
   size_t taken_ = 0;
   int64_t expected_ = -1;  // the next "q", -1 = not known yet
 };
+
+// Whether the process that writes the journal lives: its lock tells, or, where there is none, its process id on this machine. Empty
+// where neither can tell (a writer on another machine), or the first line is not there yet.
+std::optional<bool> journal_writer_lives(const std::filesystem::path& path);
 
 // The last complete line of a journal, if it parses: how a run ended. Reads the tail only.
 std::optional<Json> last_journal_line(const std::filesystem::path& path);

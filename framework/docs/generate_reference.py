@@ -48,6 +48,8 @@ takes a key out. When a later layer changes a plugin, options of the same name a
 
 *Effect*: what a change touches — the network (`architecture`), its training (`training`), or only its use (`inference`).
 """
+RUN_TEXT = """How stages are run, not what they compute: no key of a stage changes with them. In the file, or as words: `run.retries=2`; `-j N` is
+short for `run.jobs=N`."""
 
 
 def call(*argv, **environment):
@@ -79,7 +81,8 @@ def page(programs):
     engine = json.loads(call(str(programs / "tessera-host"), "--engine"))
     with tempfile.TemporaryDirectory() as cache:
         plugins = json.loads(call(str(programs / "tessera"), "plugins", "--json", TESSERA_CACHE=cache))
-    parts = [HEAD]
+    run = json.loads(call(str(programs / "tessera"), "--run-options"))
+    parts = [HEAD, "## [run]", RUN_TEXT, table(run)]
     for name, options in sorted(engine["sections"].items()):
         parts += [f"## [{name}]", SECTION_TEXT[name], table(options)]
         if name == "data":

@@ -147,10 +147,11 @@ void Trainer::train(const std::string& stage) {
     auto values = one_step(step_, noise);
     ++step_;
     bool last = step_ == options_.steps;
-    if (last || (options_.validate_every > 0 && step_ % options_.validate_every == 0)) validate(step_, values);
+    bool validated = last || (options_.validate_every > 0 && step_ % options_.validate_every == 0);
+    if (validated) validate(step_, values);
     stopped_early = options_.patience > 0 && since_best_ >= options_.patience;
     run_.step(step_, values);
-    run_.progress(step_, options_.steps, values, last);
+    run_.progress(step_, options_.steps, values, validated);  // the front prunes by validations: none is left out
     if (cancel_requested() || (step_ % options_.checkpoint_every == 0 && !last)) save_checkpoint(step_);
     run_.check_cancelled();
   }

@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kCommandLine = "command line";
 // Words at the top of an experiment file that are neither settings nor axes.
-const std::vector<std::string> kReserved = {"question", "extends", "seeds", "baseline"};
+const std::vector<std::string> kReserved = {"question", "extends", "seeds", "baseline", "run"};
 
 bool is_reserved(const std::string& word) {
   return AxisReader::reads(word) || std::find(kReserved.begin(), kReserved.end(), word) != kReserved.end();
@@ -189,6 +189,8 @@ class Reader {
       read_text(entry, word == "question" ? experiment_.question : experiment_.baseline);
     else if (word == "seeds")
       read_seeds(entry);
+    else if (word == "run")
+      run_.push_back(entry);
     else
       axes_.read(entry);
     if (word == "baseline") experiment_.baseline_origin = entry.origin;
@@ -223,6 +225,7 @@ class Reader {
   void finish() {
     experiment_.axes = axes_.finish(path_.string());
     experiment_.exclusions = axes_.exclusions();
+    experiment_.run = read_run_policy(run_, problems_);
     check_command_line();
   }
 
@@ -257,7 +260,7 @@ class Reader {
   fs::path path_;
   std::vector<std::string> words_;
   Experiment experiment_;
-  std::vector<Entry> command_line_, command_line_settings_;
+  std::vector<Entry> command_line_, command_line_settings_, run_;
   std::vector<fs::path> chain_;  // of files being extended, for cycles
   Problems problems_;
   AxisReader axes_{problems_};

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/json.hpp"
+#include "experiment/run_policy.hpp"
 
 namespace tessera {
 
@@ -53,6 +54,7 @@ struct Experiment {
   std::vector<Layer> layers;
   std::vector<Axis> axes;  // arms first, then in the order of the file
   std::vector<Exclusion> exclusions;
+  RunPolicy run;  // [run]: how, not what
 };
 
 // A key up to its first dot, and what is behind it; the latter is empty where there is none.

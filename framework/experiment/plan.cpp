@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/error.hpp"
+#include "core/journal.hpp"
 #include "core/stage_folder.hpp"
 
 namespace tessera {
@@ -94,10 +96,34 @@ void find_state(PlannedStage& stage, const fs::path& results, std::map<std::stri
   }
 }
 
+// A training that was stopped early stays so while the file prunes, and what needs it with it. Without pruning it goes on.
+void find_pruned(Plan& plan, const std::string& kind, const fs::path& results) {
+  std::set<std::string> pruned;
+  for (auto& stage : plan.stages) {
+    if (stage.state != StageState::to_run) continue;
+    bool is = std::any_of(stage.inputs.begin(), stage.inputs.end(), [&](const auto& input) { return pruned.count(input.second) != 0; });
+    if (!is && stage.kind == kind) {
+      const auto runs = StageFolder(results, stage.kind, stage.key).runs();
+      const auto end = runs.empty() ? std::nullopt : last_journal_line(runs.back().folder / "journal.jsonl");
+      is = end && end->value("t", "") == "end" && end->value("state", "") == "pruned";
+    }
+    if (!is) continue;
+    stage.state = StageState::pruned;
+    pruned.insert(stage.key);
+  }
+}
+
 }  // namespace
 
 const char* to_string(StageState state) {
-  return state == StageState::to_run ? "to run" : state == StageState::reused ? "reused" : "stale";
+  switch (state) {
+    case StageState::to_run: return "to run";
+    case StageState::reused: return "reused";
+    case StageState::stale: return "stale";
+    case StageState::pruned: return "pruned";
+    case StageState::not_asked: return "not asked for";
+  }
+  return "";
 }
 
 const PlannedStage& Plan::stage(const std::string& key) const {
@@ -105,6 +131,18 @@ const PlannedStage& Plan::stage(const std::string& key) const {
 }
 
 std::string Plan::plugins_text(const PlannedStage& stage) const { return plugin_ids(cells.at(stage.cell), loaded_plugins(stage)); }
+
+std::string Plan::comparable(const PlannedStage& stage) const {
+  const auto& cell = cells.at(stage.cell);
+  std::string text = stage.kind + " " + plugin_ids(cell, loaded_plugins(stage));
+  // A tokenizer's loss compares where its weights are equal; a prior's where its tokens are made in the same way.
+  const std::vector<std::string> sections =
+      stage.kind == "tokenizer" ? std::vector<std::string>{"data.", "tokenizer.loss."} : std::vector<std::string>{"data.", "tokenizer."};
+  for (const auto& [key, setting] : cell.settings)
+    for (const auto& section : sections)
+      if (key.rfind(section, 0) == 0 && key != "tokenizer.seed") text += " " + key + "=" + to_line(setting.value);
+  return text;
+}
 
 size_t Plan::count(StageState state) const {
   return static_cast<size_t>(std::count_if(stages.begin(), stages.end(), [&](const PlannedStage& s) { return s.state == state; }));
@@ -144,6 +182,7 @@ Plan make_plan(const Experiment& experiment, const Declarations& declarations, c
                                  stage.seed,
                                  StageState::to_run,
                                  "",
+                                 std::nullopt,
                                  c,
                                  {},
                                  0,
@@ -157,6 +196,7 @@ Plan make_plan(const Experiment& experiment, const Declarations& declarations, c
   }
   std::map<std::string, std::optional<Json>> published;
   for (auto& stage : plan.stages) find_state(stage, results, published);
+  if (experiment.run.prune.rule != "none") find_pruned(plan, experiment.run.prune.stage, results);
   return plan;
 }
 
@@ -197,13 +237,20 @@ Json plan_json(const Plan& plan) {
   }
   for (const auto& trial : plan.trials)
     trials.push_back({{"cell", plan.cells[trial.cell].label}, {"seed", trial.seed}, {"stages", trial.stages}});
-  for (const auto& stage : plan.stages)
+  for (const auto& stage : plan.stages) {
     stages.push_back({{"kind", stage.kind},
                       {"key", stage.key},
+                      {"title", stage.title()},
                       {"state", to_string(stage.state)},
                       {"inputs", stage.inputs},
                       {"parts", stage.parts},
                       {"trials", stage.trials}});
+    if (stage.cost)
+      stages.back()["cost"] = {{"seconds", stage.cost->seconds},
+                               {"cpu_seconds", stage.cost->cpu_seconds},
+                               {"measured", stage.cost->measured},
+                               {"differences", stage.cost->differences}};
+  }
   return {{"experiment", plan.experiment},
           {"question", plan.question},
           {"source", plan.source},

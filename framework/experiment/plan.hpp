@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,15 @@
 
 namespace tessera {
 
-enum class StageState { to_run, reused, stale };
+enum class StageState { to_run, reused, stale, pruned, not_asked };
 const char* to_string(StageState state);
+
+// What a stage is expected to take, read off one that was measured.
+struct StageCost {
+  double seconds = 0, cpu_seconds = 0;  // of one host with the machine's cores
+  std::string measured;                 // key of the stage that was measured
+  int64_t differences = 0;              // in which that one differs: options, and three for another plugin or device
+};
 
 struct PlannedStage {
   std::string kind, key, subject, request;
@@ -20,7 +28,8 @@ struct PlannedStage {
   std::map<std::string, std::string> inputs;  // slot -> key
   int64_t seed = 0;
   StageState state = StageState::to_run;
-  std::string stale_input;    // the slot whose outputs are no longer those that were read
+  std::string stale_input;  // the slot whose outputs are no longer those that were read
+  std::optional<StageCost> cost;
   size_t cell = 0;            // the first that needs it
   std::vector<size_t> cells;  // all of them
   size_t trials = 0;
@@ -49,6 +58,8 @@ struct Plan {
   // For humans: "" where all trials need it, "masked", "masked, halton", "5 cells"; with the seed where that tells it apart.
   std::string users(const PlannedStage& stage) const;
   size_t count(StageState state) const;
+  // Stages whose scalars compare have the same: one kind and its plugins, on data and tokens made in one way, whatever the seed.
+  std::string comparable(const PlannedStage& stage) const;
   // "plugins conv, vq, gpt, scan_line", for failures that none of them can be blamed for.
   std::string plugins_text(const PlannedStage& stage) const;
 };

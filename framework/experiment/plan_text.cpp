@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "experiment/plan.hpp"
 
@@ -44,32 +46,125 @@ std::string layout(const Json& answer) {
   return text;
 }
 
+// "7 to run, 4 reused" of the cell's stages, all seeds together.
+std::string cell_state(const Plan& plan, size_t cell) {
+  std::map<StageState, size_t> counts;
+  for (const auto& stage : plan.stages)
+    if (std::find(stage.cells.begin(), stage.cells.end(), cell) != stage.cells.end()) ++counts[stage.state];
+  std::vector<std::string> parts;
+  for (const auto& [state, count] : counts) parts.push_back(fmt::format("{} {}", count, to_string(state)));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::vector<std::string> cell_row(const Plan& plan, size_t index) {
+  const auto& cell = plan.cells[index];
+  const auto& answer = plan.answers[index];
+  const auto id = [&](const char* kind) { return cell.plugins.at(kind)->id; };
+  if (!answer.value("ok", false))
+    return {id("data_source"), id("encoder"), id("quantizer"), "", id("prior"), "", id("sampling"), "refused"};
+  const auto sized = [&](const char* kind) { return fmt::format("{} ({})", id(kind), parameters(answer, kind)); };
+  return {id("data_source"), sized("encoder"),          sized("quantizer"), layout(answer),
+          sized("prior"),    answer.value("order", ""), id("sampling"),     cell_state(plan, index)};
+}
+
+// What varies stands in the table; what is the same everywhere is said once beneath it.
 std::string cells_text(const Plan& plan) {
-  std::vector<std::vector<std::string>> rows = {{"cell", "data", "encoder", "quantizer", "tokens", "prior", "order", "sampling"}};
-  for (size_t i = 0; i < plan.cells.size(); ++i) {
-    const auto& cell = plan.cells[i];
-    const auto& answer = plan.answers[i];
-    const auto id = [&](const char* kind) { return cell.plugins.at(kind)->id; };
-    if (!answer.value("ok", false)) {
-      rows.push_back({cell.label, id("data_source"), id("encoder"), id("quantizer"), "refused", id("prior"), "", id("sampling")});
-      continue;
+  static const std::vector<std::string> titles = {"data", "encoder", "quantizer", "tokens", "prior", "order", "sampling", "stages"};
+  std::vector<std::vector<std::string>> all;
+  for (size_t i = 0; i < plan.cells.size(); ++i) all.push_back(cell_row(plan, i));
+  std::vector<size_t> shown;
+  std::vector<std::string> same;
+  for (size_t column = 0; column < titles.size(); ++column) {
+    std::set<std::string> values;
+    for (const auto& row : all) values.insert(row[column]);
+    // A refused cell has no tokens and no order; that is no difference.
+    if (values.size() > 1) values.erase("");
+    if (all.size() > 1 && values.size() == 1 && titles[column] != "stages")
+      same.push_back(titles[column] + " " + *values.begin());
+    else
+      shown.push_back(column);
+  }
+  std::vector<std::vector<std::string>> rows = {{"cell"}};
+  for (const size_t column : shown) rows[0].push_back(titles[column]);
+  for (size_t i = 0; i < all.size(); ++i) {
+    rows.push_back({plan.cells[i].label});
+    for (const size_t column : shown) rows.back().push_back(all[i][column]);
+  }
+  auto text = table(rows);
+  if (!same.empty()) text += fmt::format("  All cells: {}\n", fmt::join(same, ", "));
+  return text;
+}
+
+// An estimate deserves two digits: "8 s", "3.5 min", "12 h".
+std::string about(double seconds) {
+  const auto two = [](double value) { return value < 9.95 ? fmt::format("{:.1f}", value) : fmt::format("{:.0f}", value); };
+  if (seconds < 60) return fmt::format("{:.0f} s", std::max(1.0, seconds));
+  return seconds < 3600 ? two(seconds / 60) + " min" : seconds < 48 * 3600 ? two(seconds / 3600) + " h" : two(seconds / 86400) + " days";
+}
+
+// Many stages: a line a kind; `plan --json` has them all.
+std::string kinds_text(const Plan& plan) {
+  struct Kind {
+    std::string title;
+    std::map<StageState, size_t> counts;
+    double seconds = 0;
+  };
+  std::vector<Kind> kinds;
+  for (const auto& stage : plan.stages) {
+    auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const Kind& k) { return k.title == stage.title(); });
+    if (kind == kinds.end()) kind = kinds.insert(kinds.end(), {stage.title(), {}, 0});
+    ++kind->counts[stage.state];
+    if (stage.state == StageState::to_run && stage.cost) kind->seconds += stage.cost->seconds;
+  }
+  std::vector<std::vector<std::string>> rows = {{"stages", "to run", "reused", "stale", "pruned", "about"}};
+  for (const auto& kind : kinds) {
+    rows.push_back({kind.title});
+    for (const auto state : {StageState::to_run, StageState::reused, StageState::stale, StageState::pruned}) {
+      const auto count = kind.counts.find(state);
+      rows.back().push_back(count == kind.counts.end() ? "" : std::to_string(count->second));
     }
-    rows.push_back({cell.label, id("data_source"), fmt::format("{} ({})", id("encoder"), parameters(answer, "encoder")),
-                    fmt::format("{} ({})", id("quantizer"), parameters(answer, "quantizer")), layout(answer),
-                    fmt::format("{} ({})", id("prior"), parameters(answer, "prior")), answer.value("order", ""), id("sampling")});
+    rows.back().push_back(kind.seconds > 0 ? about(kind.seconds) : "");
   }
   return table(rows);
 }
 
 std::string stages_text(const Plan& plan) {
+  constexpr size_t kListed = 60;
+  if (plan.stages.size() > kListed) return kinds_text(plan);
+  const bool costs = std::any_of(plan.stages.begin(), plan.stages.end(), [](const PlannedStage& s) { return s.cost.has_value(); });
   std::vector<std::vector<std::string>> rows = {{"stage", "key", "state", "for"}};
+  if (costs) rows[0].insert(rows[0].begin() + 3, "about");
   for (const auto& stage : plan.stages) {
     std::string state = to_string(stage.state);
     if (stage.state == StageState::stale) state += fmt::format(": its {} changed", stage.stale_input);
     const auto users = plan.users(stage);
     rows.push_back({stage.title(), stage.key.substr(0, 12), state, users.empty() ? "all trials" : users});
+    if (costs)
+      rows.back().insert(rows.back().begin() + 3, stage.state != StageState::to_run ? ""
+                                                  : stage.cost                      ? about(stage.cost->seconds)
+                                                                                    : "unknown");
   }
   return table(rows);
+}
+
+std::string cost_text(const Plan& plan) {
+  double seconds = 0, cpu_seconds = 0;
+  size_t known = 0, alike = 0;
+  for (const auto& stage : plan.stages) {
+    if (stage.state != StageState::to_run || !stage.cost) continue;
+    ++known;
+    alike += stage.cost->differences == 0;
+    seconds += stage.cost->seconds;
+    cpu_seconds += stage.cost->cpu_seconds;
+  }
+  const auto to_run = plan.count(StageState::to_run);
+  if (to_run == 0) return "";
+  if (known == 0) return "\nCost: unknown, no stage of these kinds has been measured in this results folder\n";
+  auto text =
+      fmt::format("\nCost: about {} one after another, {} of processor time, by stages measured before ({} of {} with the same options",
+                  about(seconds), about(cpu_seconds), alike, to_run);
+  if (known < to_run) text += fmt::format("; {} never measured, not counted", to_run - known);
+  return text + ")\n";
 }
 
 }  // namespace
@@ -97,10 +192,11 @@ std::string plan_text(const Plan& plan) {
                           counted(plan.trials.size(), "trial"), counted(plan.stages.size(), "stage"));
   text += fmt::format(": {} to run, {} reused", plan.count(StageState::to_run), plan.count(StageState::reused));
   if (const auto stale = plan.count(StageState::stale)) text += fmt::format(", {} stale", stale);
+  if (const auto pruned = plan.count(StageState::pruned)) text += fmt::format(", {} pruned", pruned);
   text += "\n";
   if (!plan.question.empty()) text += fmt::format("  {}\n", plan.question);
   if (!plan.cells.empty()) text += "\n" + cells_text(plan);
-  if (!plan.stages.empty()) text += "\n" + stages_text(plan);
+  if (!plan.stages.empty()) text += "\n" + stages_text(plan) + cost_text(plan);
   bool first = true;
   for (const auto& cell : plan.cells)
     for (const auto& one : cell.lapsed) {

@@ -11,6 +11,7 @@
 #include "core/journal.hpp"
 #include "core/stage_folder.hpp"
 #include "experiment/host_threads.hpp"
+#include "experiment/pruning.hpp"
 #include "experiment/stop_signals.hpp"
 
 namespace tessera {
@@ -18,6 +19,7 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 constexpr auto kTick = std::chrono::seconds(1);
+constexpr auto kGrace = std::chrono::seconds(60);  // for a checkpoint, once the time limit is over
 constexpr size_t kErrorTail = 4096;
 
 enum class Status { waiting, running, elsewhere, over };
@@ -27,17 +29,21 @@ struct Node {
   Status status = Status::waiting;
   std::vector<Node*> needs, needed_by;
   size_t weight = 0;  // how many stages wait for it, directly or not
-  Clock::time_point started;
+  int64_t attempts = 0;
+  Clock::time_point started;  // of the first attempt
 };
 
 struct Running {
   Node* node;
+  size_t slot;
   Child child;
   std::string error_tail;
   int64_t runs_before;      // highest run before this host started
   Clock::time_point heard;  // when it last reported anything
-  bool stalled = false;
-  bool out_open = true;  // polled on after its end, it would never let poll wait again
+  Clock::time_point began;
+  bool stalled = false, late = false;
+  std::optional<std::string> pruned;  // why
+  bool out_open = true;               // polled on after its end, it would never let poll wait again
 };
 
 int64_t last_run(const StageFolder& folder) {
@@ -62,8 +68,11 @@ std::string last_line(const std::string& text) {
 class Scheduler {
  public:
   Scheduler(const Plan& plan, const SchedulerOptions& options, RunObserver& observer)
-      : plan_(plan), options_(options), observer_(observer), threads_(std::max(1, options.cores / std::max(1, options.jobs))) {
+      : plan_(plan), options_(options), policy_(options.policy), observer_(observer),
+        threads_(std::max(1, options.cores / static_cast<int>(policy_.jobs))), pruner_(policy_.prune),
+        slots_(static_cast<size_t>(policy_.jobs)) {
     build_graph();
+    recall_past();
   }
 
   RunSummary run() {
@@ -77,11 +86,11 @@ class Scheduler {
       if (Clock::now() < next_tick) continue;
       next_tick = Clock::now() + kTick;
       look_elsewhere();
-      kill_stalled();
+      keep_limits();
       observer_.tick();
     }
     for (auto& node : nodes_)
-      if (node.status != Status::over) settle(node, {StageOutcome::interrupted, "", "", ExitCode::interrupted, 0});
+      if (node.status != Status::over) settle(node, {StageOutcome::interrupted, "", "", ExitCode::interrupted, 0, node.attempts});
     summary_.seconds = Seconds(Clock::now() - began).count();
     summary_.cpu_seconds = children_cpu_seconds() - cpu_before;
     set_exit_code();
@@ -109,6 +118,15 @@ class Scheduler {
     }
   }
 
+  // Curves of stages that this plan does not run, and of earlier attempts at those that it does.
+  void recall_past() {
+    for (const auto& curve : options_.past) {
+      const auto& stage = plan_.stage(curve.stage);
+      for (const auto& [step, value] : curve.values) pruner_.recall(plan_.comparable(stage), stage.key, step, value);
+      if (stage.state == StageState::reused) pruner_.complete(plan_.comparable(stage), stage.key);
+    }
+  }
+
   static void collect_dependents(const Node& node, std::set<const Node*>& seen) {
     for (const auto* dependent : node.needed_by)
       if (seen.insert(dependent).second) collect_dependents(*dependent, seen);
@@ -126,12 +144,15 @@ class Scheduler {
   }
 
   bool finished() const {
-    if (signals_.count() > 0) return running_.empty();
+    if (stopping()) return running_.empty();
     return std::all_of(nodes_.begin(), nodes_.end(), [](const Node& n) { return n.status == Status::over; });
   }
 
+  // Nothing starts any more: a signal came, or a stage failed where that ends the run.
+  bool stopping() const { return signals_.count() > 0 || gave_up_; }
+
   void launch_ready() {
-    while (signals_.count() == 0 && static_cast<int>(running_.size()) < options_.jobs) {
+    while (!stopping() && static_cast<int64_t>(running_.size()) < policy_.jobs) {
       Node* best = nullptr;
       for (auto& node : nodes_)
         if (ready(node) && (!best || node.weight > best->weight)) best = &node;
@@ -145,19 +166,24 @@ class Scheduler {
     child.argv = {options_.host.string(), "work"};
     child.stdin_text = to_line(stage_spec(plan_, *node.stage, options_.results, threads_));
     child.err = Stream::pipe;
-    const bool alone = options_.jobs == 1 && (threads_ == 1 || !machine_is_busy());
+    const bool alone = policy_.jobs == 1 && (threads_ == 1 || !machine_is_busy());
+    const auto slot = static_cast<size_t>(std::find(slots_.begin(), slots_.end(), false) - slots_.begin());
     child.environment = thread_environment(threads_, alone);
+    if (!options_.gpus.empty()) child.environment["CUDA_VISIBLE_DEVICES"] = options_.gpus[slot % options_.gpus.size()];
+    child.memory_limit = static_cast<uint64_t>(policy_.memory_limit) << 20;
     const bool again = node.started != Clock::time_point();
     node.status = Status::running;
+    ++node.attempts;
     if (!again) node.started = Clock::now();
     const auto before = last_run(folder(node));
     try {
-      running_.push_back({&node, Child(child), "", before, Clock::now()});
+      running_.push_back({&node, slot, Child(child), "", before, Clock::now(), Clock::now(), false, false, std::nullopt});
     } catch (const Error& error) {
-      settle(node, {StageOutcome::failed, error.what(), "", ExitCode::run_failed, 0});
+      settle(node, {StageOutcome::failed, error.what(), "", ExitCode::run_failed, 0, node.attempts});
       return;
     }
-    if (!again) observer_.started(*node.stage);
+    slots_[slot] = true;
+    observer_.started(*node.stage, static_cast<int64_t>(slot));
   }
 
   void wait_for_events(Clock::time_point until) {
@@ -173,22 +199,40 @@ class Scheduler {
   void obey_signals() {
     const int count = signals_.count();
     if (count == obeyed_) return;
-    if (obeyed_ == 0) {
-      observer_.stopping(running_.size());
-      for (auto& one : running_) one.child.kill(SIGTERM);
-    }
+    if (obeyed_ == 0 && !gave_up_) ask_all_to_stop();
     if (count >= 2)
       for (auto& one : running_) one.child.kill(SIGKILL);
     obeyed_ = count;
   }
 
-  void kill_stalled() {
-    if (options_.stall_limit.count() == 0) return;
-    for (auto& one : running_)
-      if (!one.stalled && Clock::now() - one.heard > options_.stall_limit) {
+  void ask_all_to_stop() {
+    observer_.stopping(running_.size());
+    for (auto& one : running_) one.child.kill(SIGTERM);
+  }
+
+  void keep_limits() {
+    const auto now = Clock::now();
+    for (auto& one : running_) {
+      if (policy_.stall_limit > 0 && !one.stalled && now - one.heard > Seconds(policy_.stall_limit)) {
         one.stalled = true;
         one.child.kill(SIGKILL);
       }
+      if (policy_.time_limit == 0 || now - one.began <= Seconds(policy_.time_limit)) continue;
+      if (!one.late) one.child.kill(SIGTERM);
+      if (one.late && now - one.began > Seconds(policy_.time_limit) + kGrace) one.child.kill(SIGKILL);
+      one.late = true;
+    }
+  }
+
+  // A host that hears SIGUSR2 writes a checkpoint and ends as pruned.
+  void consider_pruning(Running& one, const Json& line) {
+    const auto& stage = *one.node->stage;
+    if (policy_.prune.rule == "none" || stage.kind != policy_.prune.stage || one.pruned) return;
+    const auto metrics = line.find("metrics");
+    const auto value = metrics != line.end() && metrics->is_object() ? metrics->value(policy_.prune.metric, Json()) : Json();
+    if (value.is_null()) return;
+    one.pruned = pruner_.report(plan_.comparable(stage), stage.key, line.value("step", int64_t{0}), decode_number(value));
+    if (one.pruned) one.child.kill(SIGUSR2);
   }
 
   // True when the host has ended.
@@ -199,12 +243,16 @@ class Scheduler {
     Child::Read read;
     while ((read = one.child.read_line(line, Clock::time_point::min())) == Child::Read::line) {
       one.heard = Clock::now();
-      if (const auto json = try_parse_json(line); json && json->is_object()) observer_.progress(*one.node->stage, *json);
+      const auto json = try_parse_json(line);
+      if (!json || !json->is_object()) continue;
+      observer_.progress(*one.node->stage, *json);
+      consider_pruning(one, *json);
     }
     if (read == Child::Read::end) one.out_open = false;
     one.error_tail += one.child.drain_err();
     if (one.error_tail.size() > kErrorTail) one.error_tail.erase(0, one.error_tail.size() - kErrorTail);
     if (!status) return false;
+    slots_[one.slot] = false;
     judge(one, *status);
     return true;
   }
@@ -212,21 +260,27 @@ class Scheduler {
   void judge(const Running& one, const ExitStatus& status) {
     auto& node = *one.node;
     const double seconds = Seconds(Clock::now() - node.started).count();
-    if (status.clean() && folder(node).published()) return settle(node, {StageOutcome::done, "", "", ExitCode::ok, seconds});
+    if (status.clean() && folder(node).published()) return settle(node, {StageOutcome::done, "", "", ExitCode::ok, seconds, node.attempts});
     if (status.signal == 0 && status.code == static_cast<int>(ExitCode::busy)) {
       observer_.elsewhere(*node.stage);
       node.status = Status::elsewhere;
       return;
     }
     // A host that has not yet installed its handlers dies of the signal that asks it to stop.
-    const bool asked_to_stop = signals_.count() > 0 && !one.stalled && (status.signal == SIGKILL || status.signal == SIGTERM);
-    if ((status.signal == 0 && status.code == static_cast<int>(ExitCode::interrupted)) || asked_to_stop)
-      return settle(node, {StageOutcome::interrupted, "", "", ExitCode::interrupted, seconds});
-    settle(node, failure(one, status, seconds));
+    const bool left = status.signal == 0 && status.code == static_cast<int>(ExitCode::interrupted);
+    const bool asked_to_stop = stopping() && !one.stalled && (status.signal == SIGKILL || status.signal == SIGTERM);
+    if (left && one.pruned) return settle(node, {StageOutcome::pruned, *one.pruned, "", ExitCode::ok, seconds, node.attempts});
+    if ((left && !one.late) || asked_to_stop)
+      return settle(node, {StageOutcome::interrupted, "", "", ExitCode::interrupted, seconds, node.attempts});
+    auto result = failure(one, status, seconds);
+    // Another attempt cannot mend a setting or a plugin that was refused.
+    if (result.code != ExitCode::run_failed || node.attempts > policy_.retries || stopping()) return settle(node, std::move(result));
+    observer_.failed_once(*node.stage, result);
+    node.status = Status::waiting;
   }
 
   StageResult failure(const Running& one, const ExitStatus& status, double seconds) const {
-    StageResult result{StageOutcome::failed, "", "", ExitCode::run_failed, seconds};
+    StageResult result{StageOutcome::failed, "", "", ExitCode::run_failed, seconds, one.node->attempts};
     if (status.signal == 0 &&
         (status.code == static_cast<int>(ExitCode::bad_config) || status.code == static_cast<int>(ExitCode::bad_plugin)))
       result.code = static_cast<ExitCode>(status.code);
@@ -240,8 +294,11 @@ class Scheduler {
       const auto said = last_line(one.error_tail);
       const auto plugins = plan_.plugins_text(*one.node->stage);
       if (one.stalled)
-        result.reason = fmt::format("its host reported nothing for {} seconds and was killed; --stall-limit SECONDS waits longer ({})",
-                                    options_.stall_limit.count(), plugins);
+        result.reason = fmt::format("its host reported nothing for {} seconds and was killed; run.stall_limit waits longer ({})",
+                                    policy_.stall_limit, plugins);
+      else if (one.late)
+        result.reason =
+            fmt::format("it took longer than run.time_limit, {} seconds; the next attempt goes on from its checkpoint", policy_.time_limit);
       else if (status.signal == 0 && !status.clean() && !said.empty())
         result.reason = said;
       else if (status.clean())
@@ -257,18 +314,27 @@ class Scheduler {
     const auto outcome = result.outcome;
     const auto& kept = summary_.results[node.stage->key] = std::move(result);
     observer_.ended(*node.stage, kept);
-    if (outcome == StageOutcome::failed || outcome == StageOutcome::interrupted) skip_dependents(node, outcome);
+    if (outcome == StageOutcome::done && node.stage->kind == policy_.prune.stage)
+      pruner_.complete(plan_.comparable(*node.stage), node.stage->key);
+    if (outcome != StageOutcome::done) settle_dependents(node, outcome);
+    if (outcome == StageOutcome::failed && policy_.on_error == "stop" && !stopping()) {
+      gave_up_ = true;
+      ask_all_to_stop();
+    }
   }
 
-  void skip_dependents(const Node& first, StageOutcome outcome) {
+  void settle_dependents(const Node& first, StageOutcome outcome) {
+    StageResult result{StageOutcome::interrupted, "", "", ExitCode::interrupted, 0, 0};
+    if (outcome == StageOutcome::failed || outcome == StageOutcome::skipped)
+      result = {StageOutcome::skipped, first.stage->title() + " failed", "", ExitCode::run_failed, 0, 0};
+    if (outcome == StageOutcome::pruned) result = {StageOutcome::pruned, first.stage->title() + " was pruned", "", ExitCode::ok, 0, 0};
     std::set<const Node*> dependents;
     collect_dependents(first, dependents);
+    // Told here, not by settle: all of them have one reason, the first.
     for (auto& node : nodes_) {
       if (!dependents.count(&node) || node.status == Status::over) continue;
-      if (outcome == StageOutcome::failed)
-        settle(node, {StageOutcome::skipped, first.stage->title() + " failed", "", ExitCode::run_failed, 0});
-      else
-        settle(node, {StageOutcome::interrupted, "", "", ExitCode::interrupted, 0});
+      node.status = Status::over;
+      observer_.ended(*node.stage, summary_.results[node.stage->key] = result);
     }
   }
 
@@ -276,7 +342,7 @@ class Scheduler {
     for (auto& node : nodes_) {
       if (node.status != Status::elsewhere) continue;
       if (folder(node).published())
-        settle(node, {StageOutcome::done, "", "", ExitCode::ok, Seconds(Clock::now() - node.started).count()});
+        settle(node, {StageOutcome::done, "", "", ExitCode::ok, Seconds(Clock::now() - node.started).count(), node.attempts});
       else if (!alive(node))
         node.status = Status::waiting;
     }
@@ -300,16 +366,31 @@ class Scheduler {
 
   const Plan& plan_;
   const SchedulerOptions& options_;
+  const RunPolicy& policy_;
   RunObserver& observer_;
   int threads_;
   StopSignals signals_;
   int obeyed_ = 0;
-  std::list<Node> nodes_;  // in the plan's order; addresses stay
+  bool gave_up_ = false;
+  Pruner pruner_;
+  std::vector<bool> slots_;  // taken
+  std::list<Node> nodes_;    // in the plan's order; addresses stay
   std::list<Running> running_;
   RunSummary summary_;
 };
 
 }  // namespace
+
+const char* to_string(StageOutcome outcome) {
+  switch (outcome) {
+    case StageOutcome::done: return "done";
+    case StageOutcome::failed: return "failed";
+    case StageOutcome::interrupted: return "interrupted";
+    case StageOutcome::skipped: return "skipped";
+    case StageOutcome::pruned: return "pruned";
+  }
+  return "";
+}
 
 RunSummary run_stages(const Plan& plan, const SchedulerOptions& options, RunObserver& observer) {
   return Scheduler(plan, options, observer).run();

@@ -1,4 +1,4 @@
-// Runs the stages of a plan in host processes, at most `jobs` at once.
+// Runs the stages of a plan in host processes, at most policy.jobs at once.
 //
 // Invariants
 //  1 A stage starts when all its inputs are published; of those that can, the one that most others wait for goes first.
@@ -6,39 +6,49 @@
 //  3 A failure is told at once; what depends on it is skipped, everything else goes on.
 //  4 After the first signal nothing starts and hosts are asked to stop (they checkpoint and exit 75); after the second they
 //    are killed. Hosts die with the front in any case.
-//  5 A host that reports nothing for the stall limit is killed: a plugin's endless loop costs one attempt.
+//  5 A host that reports nothing for the stall limit is killed: a plugin's endless loop costs one attempt. One that takes longer than
+//    the time limit writes a checkpoint and ends.
+//  6 A pruned training keeps its checkpoint, is never published, and what needs it is pruned with it.
+//  7 Each host has a slot of its own, and with it a GPU where there are any.
 //
-//   waiting --launch--> running --settle--> done | failed | interrupted
+//   waiting --launch--> running --settle--> done | failed | interrupted | pruned
+//      ^                  |  failed, attempts left: retry
+//      +------------------+
 //      |                  |  exit 11: another front's host has the lease
 //      |                  +--> elsewhere --look_elsewhere--> done | waiting (its host is gone)
 //      +--skip_dependents--> skipped
 #pragma once
-#include <chrono>
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "core/error.hpp"
 #include "core/subprocess.hpp"
+#include "experiment/past_runs.hpp"
 #include "experiment/plan.hpp"
+#include "experiment/run_policy.hpp"
 
 namespace tessera {
 
-enum class StageOutcome { done, failed, interrupted, skipped };
+enum class StageOutcome { done, failed, interrupted, skipped, pruned };
+const char* to_string(StageOutcome outcome);
 
 struct StageResult {
   StageOutcome outcome = StageOutcome::skipped;
-  std::string reason;            // why it failed, one line
+  std::string reason;            // why it failed or was pruned, one line
   std::filesystem::path log;     // of the failed run, empty where no run began
   ExitCode code = ExitCode::ok;  // what the whole should exit with because of it
   double seconds = 0;
+  int64_t attempts = 1;
 };
 
 // [front's thread] Hears what happens.
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
-  virtual void started(const PlannedStage& stage) {}
+  virtual void started(const PlannedStage& stage, int64_t slot) {}
+  virtual void failed_once(const PlannedStage& stage, const StageResult& result) {}  // another attempt follows
   // A line of the host: {"step","steps","rate","metrics"}.
   virtual void progress(const PlannedStage& stage, const Json& line) {}
   virtual void elsewhere(const PlannedStage& stage) {}  // another front's host computes it
@@ -50,9 +60,10 @@ class RunObserver {
 struct SchedulerOptions {
   std::filesystem::path host;  // the program tessera-host
   std::filesystem::path results;
-  int jobs = 1;
   int cores = 1;
-  std::chrono::seconds stall_limit{1800};  // 0 = none
+  RunPolicy policy;
+  std::vector<std::string> gpus;  // what CUDA_VISIBLE_DEVICES may name; slot i gets the i-th, and they go round
+  std::vector<PastCurve> past;    // of the metric that prunes
 };
 
 struct RunSummary {

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
@@ -50,8 +51,11 @@ void load_cuda() {
   std::quick_exit(static_cast<int>(code));
 }
 
-// First signal: finish the step, write a checkpoint, exit 75. Second: at once.
-void on_signal(int) {
+std::atomic<bool> pruned{false};
+
+// First signal: finish the step, write a checkpoint, exit 75. Second: at once. SIGUSR2 is the front's: others do better.
+void on_signal(int number) {
+  if (number == SIGUSR2) pruned = true;
   request_cancel();
   if (cancel_requested() > 1) _exit(static_cast<int>(ExitCode::interrupted));
 }
@@ -59,7 +63,7 @@ void on_signal(int) {
 void install_signal_handlers() {
   struct sigaction action {};
   action.sa_handler = on_signal;
-  for (int number : {SIGTERM, SIGINT, SIGUSR1}) sigaction(number, &action, nullptr);
+  for (int number : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2}) sigaction(number, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);  // a front that is gone must not cost a checkpoint
   // A local host dies with its front.
   prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -81,7 +85,7 @@ ExitCode compute(StageRun& run, LoadedPlugins& plugins) {
     compute_stage(run, plugins);
     return ExitCode::ok;
   } catch (const Interrupted&) {
-    run.end("interrupted", "", static_cast<int>(ExitCode::interrupted));
+    run.end(pruned ? "pruned" : "interrupted", "", static_cast<int>(ExitCode::interrupted));
     return ExitCode::interrupted;
   } catch (const PluginRefusal& refused) {
     error = refused.key() + ": " + refused.what();

@@ -130,7 +130,7 @@ WHERE t.current AND (?1 IS NULL OR t.experiment = ?1) ORDER BY v.cpu_seconds DES
       {"failed", "", "Runs that did not finish, and what they said",
        R"sql(SELECT s.kind, s.key AS stage, r.n AS run, r.state, r.exit_code, datetime(r.started, 'unixepoch') AS started,
   coalesce(r.error, iif(r.state = 'killed', 'ended without a word: killed, or crashed', NULL)) AS error
-FROM run r JOIN stage s ON s.id = r.stage WHERE r.state IN ('failed', 'interrupted', 'killed') ORDER BY r.started DESC)sql"},
+FROM run r JOIN stage s ON s.id = r.stage WHERE r.state IN ('failed', 'interrupted', 'killed', 'pruned') ORDER BY r.started DESC)sql"},
       {"options", "EXPERIMENT [KEY]", "The options of each cell that differ between cells, or one option",
        R"sql(SELECT c.cell, o.key, o.value, o.origin FROM v_cell c JOIN option o ON o.cell = c.id
 WHERE c.current AND c.experiment = ?1 AND (o.key = ?2 OR ?2 IS NULL AND EXISTS (SELECT 1 FROM v_cell d LEFT JOIN option p ON p.cell = d.id AND p.key = o.key

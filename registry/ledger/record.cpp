@@ -4,12 +4,10 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/statfs.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <optional>
 #include <set>
 #include <thread>
@@ -80,19 +78,7 @@ std::vector<LiveJournal> live_journals(const fs::path& results) {
 bool writer_is_gone(const fs::path& journal) {
   const fs::path alive = journal.parent_path() / "alive";
   if (Descriptor file(::open(alive.c_str(), O_RDONLY | O_CLOEXEC)); file) return ::flock(file.get(), LOCK_SH | LOCK_NB) == 0;
-  // A front has no such file: its process, where it is one of this machine's.
-  std::optional<Json> begin;
-  try {
-    begin = JournalReader(journal).next();
-  } catch (const Error&) {
-    return false;
-  }
-  if (!begin || begin->value("what", "") != "front") return false;
-  const Json environment = begin->value("env", Json::object());
-  utsname machine{};
-  ::uname(&machine);
-  if (environment.value("host", "") != machine.nodename || !environment.contains("pid")) return false;
-  return ::kill(static_cast<pid_t>(environment.value("pid", int64_t{0})), 0) != 0 && errno == ESRCH;
+  return journal_writer_lives(journal) == false;
 }
 
 // Journals → rows, in transactions of bounded size. Returns the journals that are complete and will grow no more.

@@ -60,7 +60,7 @@ CREATE INDEX stage_input_by_input ON stage_input (input);
 CREATE TABLE run (
   id INTEGER PRIMARY KEY, journal INTEGER UNIQUE REFERENCES journal, uuid TEXT NOT NULL UNIQUE,
   stage INTEGER NOT NULL REFERENCES stage, n INTEGER NOT NULL, from_step INTEGER NOT NULL, seed INTEGER,
-  state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'interrupted', 'killed')),
+  state TEXT NOT NULL CHECK (state IN ('running', 'done', 'failed', 'interrupted', 'killed', 'pruned')),
   error TEXT, exit_code INTEGER, started REAL, ended REAL, seconds REAL, cpu_seconds REAL, env INTEGER REFERENCES env,
   UNIQUE (stage, n)
 ) STRICT;

@@ -31,7 +31,7 @@ constexpr const char* kTrial =
     WHEN NOT EXISTS (SELECT 1 FROM trial_stage x JOIN stage s ON s.id = x.stage WHERE x.trial = t.id AND s.published IS NULL) THEN 'done'
     ELSE (SELECT CASE
         WHEN sum(v.state = 'failed') THEN 'failed' WHEN sum(v.state = 'running') THEN 'running'
-        WHEN sum(v.state IN ('interrupted', 'killed')) THEN 'interrupted' ELSE 'waiting' END
+        WHEN sum(v.state IN ('interrupted', 'killed')) THEN 'interrupted' WHEN sum(v.state = 'pruned') THEN 'pruned' ELSE 'waiting' END
       FROM trial_stage x JOIN v_stage v ON v.id = x.stage WHERE x.trial = t.id) END AS state,
   (SELECT count(*) FROM trial_stage x WHERE x.trial = t.id) AS stages,
   (SELECT count(s.published) FROM trial_stage x JOIN stage s ON s.id = x.stage WHERE x.trial = t.id) AS stages_done,
@@ -103,7 +103,7 @@ const std::vector<View>& ledger_views() {
        {{"id", "the stage's id in the tables of this database (another one after a rebuild)"},
         stage,
         kind,
-        {"state", "`done` (stage.json exists), else the state of its last run: running, failed, interrupted, killed; or `waiting`"},
+        {"state", "`done` (stage.json exists), else the state of its last run: running, failed, interrupted, killed, pruned; or `waiting`"},
         {"published", "number of the run whose outputs are published; NULL while there is none"},
         {"hollow", "1: published, but the output files were removed to save space; the numbers are still here"},
         {"runs", "how many runs it took so far"},
@@ -121,7 +121,7 @@ const std::vector<View>& ledger_views() {
         cell_hash,
         seed,
         {"current", "1: named by the newest front of its experiment; 0: an older version of the file had it (retired)"},
-        {"state", "done, failed, running, interrupted or waiting, over all its stages"},
+        {"state", "done, failed, running, interrupted, pruned (stopped early: censored) or waiting, over all its stages"},
         {"stages", "number of stages it names"},
         {"stages_done", "how many of them are published"},
         {"seconds", "wall time of all runs of its stages, s; shared stages count in every trial that names them"},

@@ -24,7 +24,7 @@ TEST(Journal, WritesWhatItReads) {
   writer.sync();
   EXPECT_EQ(writer.lines(), 2);
   EXPECT_EQ(read_file(folder / "j"),
-            "{\"format\":1,\"q\":0,\"t\":\"begin\",\"what\":\"run\"}\n{\"q\":1,\"t\":\"step\",\"v\":{\"loss\":\"nan\"}}\n");
+            "{\"format\":1,\"locked\":true,\"q\":0,\"t\":\"begin\",\"what\":\"run\"}\n{\"q\":1,\"t\":\"step\",\"v\":{\"loss\":\"nan\"}}\n");
   JournalReader reader(folder / "j");
   EXPECT_EQ(reader.next()->at("what"), "run");
   EXPECT_EQ(reader.next()->at("q"), 1);
@@ -81,13 +81,13 @@ TEST(Journal, RefusesWhatItCannotTrust) {
       }
     });
   };
-  std::string j = (folder / "j").string(), begin = "{\"format\":1,\"q\":0,\"t\":\"begin\"}\n";
-  EXPECT_EQ(text_of(begin + "{\"q\":2,\"t\":\"x\"}\n"), j + ": byte 31: found line 2, expected line 1");
-  EXPECT_EQ(text_of(begin + begin), j + ": byte 31: found line 0, expected line 1");
-  EXPECT_EQ(text_of(begin + "{\"t\":\"x\"}\n"), j + ": byte 31: a line without \"q\"");
-  EXPECT_EQ(text_of(begin + "nonsense\n"), j + ": byte 31: no JSON object in a line");
+  std::string j = (folder / "j").string(), begin = "{\"format\":1,\"locked\":true,\"q\":0,\"t\":\"begin\"}\n";
+  EXPECT_EQ(text_of(begin + "{\"q\":2,\"t\":\"x\"}\n"), j + ": byte 45: found line 2, expected line 1");
+  EXPECT_EQ(text_of(begin + begin), j + ": byte 45: found line 0, expected line 1");
+  EXPECT_EQ(text_of(begin + "{\"t\":\"x\"}\n"), j + ": byte 45: a line without \"q\"");
+  EXPECT_EQ(text_of(begin + "nonsense\n"), j + ": byte 45: no JSON object in a line");
   EXPECT_EQ(text_of("{\"format\":9,\"q\":0,\"t\":\"begin\"}\n"), j + ": byte 0: found journal format 9, expected 1 to 1");
-  EXPECT_EQ(text_of("{\"format\":1,\"q\":0,\"t\":\"step\"}\n"), j + ": byte 0: the first line is no begin");
+  EXPECT_EQ(text_of("{\"format\":1,\"locked\":true,\"q\":0,\"t\":\"step\"}\n"), j + ": byte 0: the first line is no begin");
   EXPECT_EQ(text_of("{\"q\":1,\"t\":\"step\"}\n"), j + ": byte 0: found line 1, expected line 0");
   EXPECT_EQ(text_of(""), "");
 }

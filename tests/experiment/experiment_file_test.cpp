@@ -94,6 +94,18 @@ TEST_F(ExperimentFile, SeedsBaselineAndName) {
   EXPECT_EQ(read_experiment("experiments/sizes/width.toml", {"seeds=3"}).seeds, (std::vector<int64_t>{0, 1, 2}));
 }
 
+// How stages are run is said in the file or on the command line, and changes no key.
+TEST_F(ExperimentFile, RunSectionIsNoSetting) {
+  folder_.write("e.toml", kBase + "[run]\njobs = 3\nprune = \"asha\"\nprune_after = 10\ntime_limit = 60\n");
+  const auto experiment = read_experiment("e.toml", {"run.retries=2", "run.jobs=4"});
+  EXPECT_EQ(experiment.run.jobs, 4);
+  EXPECT_EQ(experiment.run.retries, 2);
+  EXPECT_EQ(experiment.run.time_limit, 60.0);
+  EXPECT_EQ(experiment.run.prune.rule, "asha");
+  EXPECT_EQ(experiment.run.prune.first_step, 10);
+  EXPECT_EQ(cells(kBase + "[run]\nretries = 2\n")[0].hash, cells(kBase)[0].hash);
+}
+
 TEST_F(ExperimentFile, GridsMultiplyArms) {
   const auto all = cells(kBase + "[grid]\nprior.layers = [2, 3]\nprior.width = [8, 16]\n[arm.z]\n[arm.a]\nprior.heads = 1\n");
   EXPECT_EQ(labels(all),
@@ -255,7 +267,19 @@ INSTANTIATE_TEST_SUITE_P(
                   "prior.behaviour = \"crahs\"\n",
                   {},
                   "e.toml:5:19: prior.behaviour: found \"crahs\", expected one of \"ok\", \"fail\", \"crash\", \"bad_plugin\", \"silent\", "
-                  "\"endless\", \"slow\"; did you mean \"crash\"?"},
+                  "\"endless\", \"slow\", \"curve\", \"flaky\", \"greedy\"; did you mean \"crash\"?"},
+        ErrorCase{"RunOption",
+                  "run.retires = 3\n",
+                  {},
+                  "e.toml:5:5: run.retires: found an unknown option of [run], expected one of jobs, on_error, retries, time_limit, "
+                  "memory_limit, stall_limit, prune, prune_stage, prune_metric, prune_after, prune_startup, prune_factor; did you mean "
+                  "\"run.retries\"?"},
+        ErrorCase{"RunValue",
+                  "[run]\njobs = 0\nprune = \"hyperband\"\n",
+                  {"run.time_limit=-1"},
+                  "e.toml:6:8: run.jobs: found 0, expected integer from 1 to 256\n"
+                  "e.toml:7:9: run.prune: found \"hyperband\", expected one of \"none\", \"median\", \"asha\"\n"
+                  "command line: run.time_limit: found -1, expected number from 0.0 to 1e+09"},
         ErrorCase{"UnknownPlugin",
                   "",
                   {"prior.plugin=gtp"},

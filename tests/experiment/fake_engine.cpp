@@ -21,7 +21,10 @@ Json choice(const char* name, Json value, Json choices, const char* effect = "tr
   return json;
 }
 
-Json behaviour() { return choice("behaviour", "ok", {"ok", "fail", "crash", "bad_plugin", "silent", "endless", "slow"}, "training"); }
+Json behaviour() {
+  return choice("behaviour", "ok", {"ok", "fail", "crash", "bad_plugin", "silent", "endless", "slow", "curve", "flaky", "greedy"},
+                "training");
+}
 
 Json plugin(const char* kind, const char* id, Json options, int64_t revision = 1) {
   options.push_back(behaviour());

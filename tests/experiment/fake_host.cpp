@@ -1,6 +1,7 @@
 // The program of the double: as tessera-host, but its stages take 20 ms and write one small file that depends on the key alone.
 #include <fmt/format.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -9,6 +10,7 @@
 #include <iostream>
 #include <iterator>
 #include <thread>
+#include <vector>
 
 #include "core/error.hpp"
 #include "core/fault.hpp"
@@ -22,7 +24,7 @@
 namespace tessera {
 namespace {
 
-std::atomic<bool> stop{false};
+std::atomic<bool> stop{false}, pruned{false};
 
 std::string behaviour_of(const Json& spec) {
   const auto& settings = spec.at("settings");
@@ -49,8 +51,11 @@ Json input_hashes(const Json& spec) {
 
 ExitCode work() {
   struct sigaction action {};
-  action.sa_handler = [](int) { stop = true; };
-  for (int number : {SIGTERM, SIGINT}) sigaction(number, &action, nullptr);
+  action.sa_handler = [](int number) {
+    if (number == SIGUSR2) pruned = true;
+    stop = true;
+  };
+  for (int number : {SIGTERM, SIGINT, SIGUSR2}) sigaction(number, &action, nullptr);
   const auto spec = parse_json(std::string{std::istreambuf_iterator<char>(std::cin), {}}, "spec");
   const StageFolder folder(spec.at("results").get<std::string>(), spec.at("kind"), spec.at("key"));
   if (folder.published()) return ExitCode::ok;
@@ -91,20 +96,37 @@ ExitCode work() {
     return end("failed", "the loss is NaN at step 1", behaviour == "fail" ? ExitCode::run_failed : ExitCode::bad_plugin);
   sleep_ms(behaviour == "slow" ? 400 : 20);
   while (behaviour == "endless" && !stop) sleep_ms(5);
-  if (stop) return end("interrupted", "", ExitCode::interrupted);
+  // A training whose loss falls to 1000 times its learning rate.
+  for (int step = 1; behaviour == "curve" && step <= 10 && !stop; ++step) {
+    const double loss = 1000 * spec.at("settings").at("prior").at("train").at("lr").get<double>() + 1.0 / step;
+    journal.write({{"t", "step"}, {"s", step}, {"v", {{"validation_loss", loss}}}});
+    std::cout << to_line({{"step", step}, {"steps", 10}, {"rate", 50.0}, {"metrics", {{"validation_loss", loss}}}}) << std::endl;
+    sleep_ms(20);
+  }
+  if (behaviour == "greedy") {  // 256 MiB, touched
+    try {
+      std::vector<char> much(size_t{256} << 20, 1);
+      [[maybe_unused]] const volatile char read = much[static_cast<size_t>(::getpid())];
+    } catch (const std::bad_alloc& error) {
+      return end("failed", error.what(), ExitCode::run_failed);
+    }
+  }
+  if (behaviour == "flaky" && lease->n() == 1) return end("failed", "the node went away", ExitCode::run_failed);
+  if (stop) return end(pruned ? "pruned" : "interrupted", "", ExitCode::interrupted);
   std::filesystem::create_directories(lease->out());
   write_file_atomically(lease->out() / "result.txt", spec.at("key").get<std::string>());
   const auto outputs = describe_outputs(lease->out());
   const auto inputs = input_hashes(spec);
   const char* threads = std::getenv("OMP_NUM_THREADS");
   const char* policy = std::getenv("OMP_WAIT_POLICY");
+  const char* gpu = std::getenv("CUDA_VISIBLE_DEVICES");
   lease->publish({{"kind", spec.at("kind")},
                   {"key", spec.at("key")},
                   {"parts", spec.at("parts")},
                   {"inputs", inputs},
                   {"outputs", outputs},
                   {"plugins", Json::object()},
-                  {"env", {{"threads", threads ? threads : ""}, {"policy", policy ? policy : ""}}}});
+                  {"env", {{"threads", threads ? threads : ""}, {"policy", policy ? policy : ""}, {"gpu", gpu ? gpu : ""}}}});
   journal.write({{"t", "publish"}, {"outputs", outputs}, {"inputs", inputs}});
   return end("done", "", ExitCode::ok);
 }

@@ -2,8 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 
+#include "core/journal.hpp"
 #include "core/stage_folder.hpp"
+#include "experiment/past_runs.hpp"
 #include "planning.hpp"
 
 namespace tessera {
@@ -140,10 +144,11 @@ TEST(Plan, Text) {
   EXPECT_EQ(plan_text(plan), R"(e.toml: 3 cells x 1 seed = 3 trials, 15 stages: 15 to run, 0 reused
   Which?
 
-  cell    data   encoder       quantizer  tokens      prior            order   sampling
-  causal  emoji  conv (224 k)  vq (8 k)   8x8 of 256  gpt (786 k)      raster  scan_line
-  masked  emoji  conv (224 k)  vq (8 k)   8x8 of 256  maskgit (786 k)  any     iterative_masking
-  halton  emoji  conv (224 k)  vq (8 k)   8x8 of 256  maskgit (786 k)  any     halton
+  cell    prior            order   sampling           stages
+  causal  gpt (786 k)      raster  scan_line          9 to run
+  masked  maskgit (786 k)  any     iterative_masking  9 to run
+  halton  maskgit (786 k)  any     halton             9 to run
+  All cells: data emoji, encoder conv (224 k), quantizer vq (8 k), tokens 8x8 of 256
 
   stage                       key           state   for
   data                        kkkkkkkkkkkk  to run  all trials
@@ -162,10 +167,72 @@ TEST(Plan, Text) {
   samples free                kkkkkkkkkkkk  to run  halton
   evaluation of samples free  kkkkkkkkkkkk  to run  halton
 
+Cost: unknown, no stage of these kinds has been measured in this results folder
+
 Lapsed with a change of plugin:
   masked: prior.label_smoothing (e.toml:2:25): gpt has it, maskgit has not
   halton: prior.label_smoothing (e.toml:2:25): gpt has it, maskgit has not
 )");
+}
+
+// A training that was stopped early stays so while the file prunes; what needs it cannot be had. Its last journal says it.
+TEST(Plan, PrunedStaysPrunedWhileTheFilePrunes) {
+  Planner planner;
+  const std::string pruning = "run.prune = \"median\"\n" + kThreeArms;
+  auto plan = planner.plan(pruning);
+  const auto prior = std::find_if(plan.stages.begin(), plan.stages.end(), [](const auto& s) { return s.kind == "prior"; })->key;
+  {
+    const auto lease = StageFolder(planner.results(), "prior", prior).try_lease();
+    JournalWriter journal(lease->journal(), {{"what", "run"}});
+    journal.write({{"t", "end"}, {"state", "pruned"}});
+  }
+  plan = planner.plan(pruning);
+  EXPECT_EQ(plan.stage(prior).state, StageState::pruned);
+  EXPECT_EQ(plan.count(StageState::pruned), 4U) << "the prior, its evaluation, its samples, their evaluation";
+  EXPECT_EQ(planner.plan(kThreeArms).count(StageState::pruned), 0U) << "without pruning it goes on";
+}
+
+TEST(Plan, ComparableAreOnePluginOnTokensMadeAlike) {
+  Planner planner;
+  const auto plan = planner.plan(kThreeArms + "[grid]\nprior.layers = [2, 4]\ntokenizer.quantizer.codes = [64, 256]\n", {"seeds=2"});
+  std::map<std::string, std::set<std::string>> groups;
+  for (const auto& stage : plan.stages)
+    if (stage.kind == "prior") groups[plan.comparable(stage)].insert(stage.key);
+  ASSERT_EQ(groups.size(), 4U) << "gpt and maskgit, 64 and 256 codes; halton shares its prior with masked";
+  for (const auto& [group, stages] : groups) EXPECT_EQ(stages.size(), 4U) << "two depths, two seeds";
+}
+
+TEST(Plan, ManyStagesAreSummedUpByKind) {
+  Planner planner;
+  const auto text = plan_text(planner.plan(kThreeArms, {"seeds=8"}));
+  EXPECT_NE(text.find("  stages                      to run  reused  stale  pruned  about\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\n  prior                       16\n"), std::string::npos) << text;
+}
+
+std::optional<StageCost> cost(const Plan& plan, const std::string& kind, const std::vector<MeasuredStage>& measured) {
+  const auto stage = std::find_if(plan.stages.begin(), plan.stages.end(), [&](const auto& s) { return s.kind == kind; });
+  return estimate_cost(plan, *stage, measured);
+}
+
+// Twice the steps take twice the time; a stage that differs less is the better measure; another kind is none.
+TEST(Plan, CostIsReadOffTheNearestMeasuredStage) {
+  Planner planner;
+  const auto small = planner.plan(kThreeArms, {"prior.train.steps=50"}), large = planner.plan(kThreeArms, {"prior.train.steps=200"});
+  const auto wide = planner.plan(kThreeArms, {"prior.train.steps=200", "prior.width=256"});
+  const auto measured = [](const Plan& plan, const std::string& kind, double seconds) {
+    const auto stage = std::find_if(plan.stages.begin(), plan.stages.end(), [&](const auto& s) { return s.kind == kind; });
+    return MeasuredStage{kind, stage->key, stage->parts, seconds, 2 * seconds};
+  };
+  const auto one = cost(large, "prior", {measured(small, "prior", 10), measured(wide, "prior", 99)});
+  ASSERT_TRUE(one);
+  EXPECT_DOUBLE_EQ(one->seconds, 40);
+  EXPECT_DOUBLE_EQ(one->cpu_seconds, 80);
+  EXPECT_EQ(one->differences, 0);
+  const auto other = cost(wide, "prior", {measured(small, "prior", 10)});
+  ASSERT_TRUE(other);
+  EXPECT_DOUBLE_EQ(other->seconds, 40);
+  EXPECT_EQ(other->differences, 1);
+  EXPECT_FALSE(cost(large, "prior", {measured(small, "tokenizer", 10)}));
 }
 
 }  // namespace

@@ -11,15 +11,20 @@
 
 #include "core/journal.hpp"
 #include "core/stage_folder.hpp"
+#include "experiment/gpus.hpp"
 #include "planning.hpp"
 
 namespace tessera {
 namespace {
 
+const std::string kOneArm =
+    "tokenizer.encoder.plugin = \"conv\"\ntokenizer.quantizer.plugin = \"vq\"\nprior.plugin = \"gpt\"\nsampling.plugin = \"scan_line\"\n";
+
 class Recording : public RunObserver {
  public:
-  void started(const PlannedStage& stage) override {
+  void started(const PlannedStage& stage, int64_t slot) override {
     lines.push_back("start " + stage.title());
+    slots.insert(slot);
     running.insert(stage.key);
     most = std::max(most, running.size());
     if (on_start) on_start(stage);
@@ -28,14 +33,17 @@ class Recording : public RunObserver {
   void elsewhere(const PlannedStage& stage) override { lines.push_back("elsewhere " + stage.title()); }
   void ended(const PlannedStage& stage, const StageResult& result) override {
     running.erase(stage.key);
-    static const char* kOutcomes[] = {"done", "failed", "interrupted", "skipped"};
-    lines.push_back(std::string(kOutcomes[static_cast<int>(result.outcome)]) + " " + stage.title());
+    lines.push_back(std::string(to_string(result.outcome)) + " " + stage.title());
+  }
+  void failed_once(const PlannedStage& stage, const StageResult& result) override {
+    lines.push_back("failed once " + stage.title() + ": " + result.reason);
   }
   void stopping(size_t) override { lines.emplace_back("stopping"); }
   bool has(const std::string& line) const { return std::find(lines.begin(), lines.end(), line) != lines.end(); }
 
   std::vector<std::string> lines;
   std::set<std::string> running;
+  std::set<int64_t> slots;
   size_t most = 0;
   Json last_progress;
   std::function<void(const PlannedStage&)> on_start;
@@ -44,7 +52,13 @@ class Recording : public RunObserver {
 class Scheduling : public ::testing::Test {
  protected:
   RunSummary run(const Plan& plan, int jobs = 1, int cores = 1) {
-    return run_stages(plan, {FAKE_HOST, planner_.results(), jobs, cores}, recording_);
+    RunPolicy policy;
+    policy.jobs = jobs;
+    return run(plan, policy, cores);
+  }
+  RunSummary run(const Plan& plan, const RunPolicy& policy, int cores = 1, std::vector<std::string> gpus = {},
+                 std::vector<PastCurve> past = {}) {
+    return run_stages(plan, {FAKE_HOST, planner_.results(), cores, policy, std::move(gpus), std::move(past)}, recording_);
   }
   const PlannedStage& find(const Plan& plan, const std::string& title) {
     return *std::find_if(plan.stages.begin(), plan.stages.end(), [&](const auto& s) { return s.title() == title; });
@@ -123,10 +137,12 @@ TEST_F(Scheduling, ExitZeroWithoutStageJsonIsAFailure) {
 
 TEST_F(Scheduling, AHostThatReportsNothingIsKilled) {
   const auto plan = planner_.plan(kThreeArms, {"tokenizer.encoder.behaviour=endless"});
-  const auto summary = run_stages(plan, {FAKE_HOST, planner_.results(), 1, 1, std::chrono::seconds(1)}, recording_);
+  RunPolicy policy;
+  policy.stall_limit = 1;
+  const auto summary = run(plan, policy);
   EXPECT_EQ(summary.code, ExitCode::run_failed);
   EXPECT_EQ(summary.results.at(find(plan, "tokenizer").key).reason,
-            "its host reported nothing for 1 seconds and was killed; --stall-limit SECONDS waits longer (plugins conv, vq)");
+            "its host reported nothing for 1 seconds and was killed; run.stall_limit waits longer (plugins conv, vq)");
   EXPECT_EQ(summary.results.at(find(plan, "data").key).outcome, StageOutcome::done);
 }
 
@@ -136,7 +152,7 @@ TEST_F(Scheduling, ABadPluginIsNamedInTheExitCode) {
 
 TEST_F(Scheduling, AHostThatCannotStartIsAFailure) {
   const auto plan = planner_.plan(kThreeArms);
-  const auto summary = run_stages(plan, {"/no/such/host", planner_.results(), 1, 1}, recording_);
+  const auto summary = run_stages(plan, {"/no/such/host", planner_.results(), 1, {}, {}, {}}, recording_);
   EXPECT_EQ(summary.code, ExitCode::run_failed);
   EXPECT_EQ(summary.results.at(find(plan, "data").key).reason, "cannot start /no/such/host: No such file or directory");
 }
@@ -191,6 +207,130 @@ TEST_F(Scheduling, OneSignalStopsResumably) {
   EXPECT_FALSE(recording_.has("start samples free"));
   const auto end = last_journal_line(StageFolder(planner_.results(), "prior", key).runs().at(0).folder / "journal.jsonl");
   EXPECT_EQ(end->at("state"), "interrupted") << "the host had time for its checkpoint";
+}
+
+TEST_F(Scheduling, RetriesGoOnUntilItWorksOrTheyAreUsedUp) {
+  RunPolicy policy;
+  policy.retries = 2;
+  const auto flaky = planner_.plan(kThreeArms, {"prior.behaviour=flaky"});
+  auto summary = run(flaky, policy);
+  EXPECT_EQ(summary.code, ExitCode::ok);
+  EXPECT_EQ(summary.results.at(find(flaky, "prior").key).attempts, 2);
+  EXPECT_TRUE(recording_.has("failed once prior: the node went away"));
+
+  const auto failing = planner_.plan(kThreeArms, {"prior.behaviour=fail"});
+  summary = run(failing, policy);
+  EXPECT_EQ(summary.code, ExitCode::run_failed);
+  EXPECT_EQ(summary.results.at(find(failing, "prior").key).attempts, 3);
+  EXPECT_EQ(StageFolder(planner_.results(), "prior", find(failing, "prior").key).runs().size(), 3U);
+
+  const auto refused = planner_.plan(kThreeArms, {"prior.behaviour=bad_plugin"});
+  EXPECT_EQ(run(refused, policy).results.at(find(refused, "prior").key).attempts, 1) << "trying again mends no plugin";
+}
+
+TEST_F(Scheduling, OnErrorStopEndsTheOthersResumably) {
+  const auto plan = planner_.plan(kThreeArms, {"arm.causal.prior.behaviour=fail", "arm.masked.prior.behaviour=endless", "~arm.halton"});
+  RunPolicy policy;
+  policy.jobs = 2;
+  policy.on_error = "stop";
+  const auto summary = run(plan, policy);
+  EXPECT_EQ(summary.code, ExitCode::run_failed);
+  EXPECT_TRUE(recording_.has("stopping"));
+  size_t interrupted = 0;
+  for (const auto& [key, result] : summary.results)
+    interrupted += result.outcome == StageOutcome::interrupted && plan.stage(key).kind == "prior";
+  EXPECT_EQ(interrupted, 1U) << "the endless one was asked to stop, and had time for its checkpoint";
+}
+
+TEST_F(Scheduling, ATimeLimitEndsAnAttempt) {
+  const auto plan = planner_.plan(kThreeArms, {"tokenizer.encoder.behaviour=endless"});
+  RunPolicy policy;
+  policy.time_limit = 0.5;
+  policy.retries = 1;
+  const auto summary = run(plan, policy);
+  EXPECT_EQ(summary.code, ExitCode::run_failed);
+  const auto& result = summary.results.at(find(plan, "tokenizer").key);
+  EXPECT_EQ(result.reason, "it took longer than run.time_limit, 0.5 seconds; the next attempt goes on from its checkpoint");
+  EXPECT_EQ(result.attempts, 2);
+  const auto end = last_journal_line(result.log.parent_path() / "journal.jsonl");
+  EXPECT_EQ(end->at("state"), "interrupted") << "it was asked, not killed";
+}
+
+TEST_F(Scheduling, AHostBeyondItsMemoryFails) {
+  const auto plan = planner_.plan(kThreeArms, {"tokenizer.encoder.behaviour=greedy"});
+  RunPolicy policy;
+  EXPECT_EQ(run(plan, policy).code, ExitCode::ok);
+  const auto again = planner_.plan(kThreeArms, {"tokenizer.encoder.behaviour=greedy", "tokenizer.train.steps=7"});
+  policy.memory_limit = 64;
+  const auto summary = run(again, policy);
+  EXPECT_EQ(summary.code, ExitCode::run_failed);
+  EXPECT_EQ(summary.results.at(find(again, "tokenizer").key).reason, "std::bad_alloc");
+}
+
+TEST_F(Scheduling, EachSlotHasItsGpu) {
+  const auto plan = planner_.plan(kThreeArms, {"seeds=3", "prior.behaviour=slow"});
+  RunPolicy policy;
+  policy.jobs = 2;
+  EXPECT_EQ(run(plan, policy, 2, {"3", "5"}).code, ExitCode::ok);
+  EXPECT_EQ(recording_.slots, (std::set<int64_t>{0, 1}));
+  std::set<std::string> seen;
+  for (const auto& stage : plan.stages) seen.insert(environment(stage).at("gpu").get<std::string>());
+  EXPECT_EQ(seen, (std::set<std::string>{"3", "5"}));
+}
+
+TEST_F(Scheduling, PrunesWhatFallsBehind) {
+  const auto plan = planner_.plan(kOneArm + "[grid]\nprior.train.lr = [0.001, 0.002, 0.003, 0.004, 0.05]\n", {"prior.behaviour=curve"});
+  RunPolicy policy;
+  policy.prune.rule = "median";
+  policy.prune.startup = 3;
+  policy.prune.first_step = 2;
+  const auto summary = run(plan, policy);
+  EXPECT_EQ(summary.code, ExitCode::ok) << "what is pruned is no failure";
+  std::map<std::string, StageOutcome> priors;
+  for (const auto& [key, result] : summary.results) {
+    const auto& stage = plan.stage(key);
+    if (stage.kind != "prior") continue;
+    priors[plan.cells[stage.cell].label] = result.outcome;
+    if (result.outcome != StageOutcome::pruned) continue;
+    EXPECT_FALSE(StageFolder(planner_.results(), "prior", key).published()) << "never published";
+    const auto end = last_journal_line(StageFolder(planner_.results(), "prior", key).runs().back().folder / "journal.jsonl");
+    EXPECT_EQ(end->at("state"), "pruned");
+  }
+  EXPECT_EQ(priors.at("prior.train.lr=0.001"), StageOutcome::done);
+  EXPECT_EQ(priors.at("prior.train.lr=0.003"), StageOutcome::done) << "the third of three that must be complete";
+  EXPECT_EQ(priors.at("prior.train.lr=0.004"), StageOutcome::pruned);
+  EXPECT_EQ(priors.at("prior.train.lr=0.05"), StageOutcome::pruned);
+  EXPECT_TRUE(recording_.has("pruned samples free"));
+}
+
+TEST_F(Scheduling, WhatRanBeforeCountsInPruning) {
+  const std::string grid = kOneArm + "[grid]\nprior.train.lr = [0.001, 0.002]\n";
+  const auto first = planner_.plan(grid, {"prior.behaviour=curve"});
+  run(first, RunPolicy());
+  auto second = planner_.plan(kOneArm + "[grid]\nprior.train.lr = [0.001, 0.002, 0.9]\n", {"prior.behaviour=curve"});
+  std::vector<PastCurve> past;
+  for (const auto& stage : second.stages)
+    if (stage.kind == "prior" && stage.state == StageState::reused) past.push_back({stage.key, {{1, 2.0}, {2, 1.5}}});
+  ASSERT_EQ(past.size(), 2U);
+  RunPolicy policy;
+  policy.prune.rule = "median";
+  policy.prune.startup = 2;
+  const auto summary = run(second, policy, 1, {}, past);
+  size_t pruned = 0;
+  for (const auto& [key, result] : summary.results) pruned += result.outcome == StageOutcome::pruned && second.stage(key).kind == "prior";
+  EXPECT_EQ(pruned, 1U);
+}
+
+TEST(Gpus, AreThoseThatTheVariableOrTheDevicesName) {
+  ::setenv("CUDA_VISIBLE_DEVICES", "2, GPU-ab,-1,7", 1);
+  EXPECT_EQ(visible_gpus(), (std::vector<std::string>{"2", "GPU-ab"})) << "as CUDA reads it: the list ends at the first that is none";
+  ::setenv("CUDA_VISIBLE_DEVICES", "", 1);
+  EXPECT_TRUE(visible_gpus().empty());
+  ::unsetenv("CUDA_VISIBLE_DEVICES");
+  TemporaryFolder folder;
+  for (const char* name : {"nvidia10", "nvidia2", "nvidiactl", "nvidia-uvm"}) folder.write(name, "");
+  EXPECT_EQ(visible_gpus(folder.path()), (std::vector<std::string>{"2", "10"}));
+  EXPECT_TRUE(visible_gpus(folder.path() / "none").empty());
 }
 
 }  // namespace

@@ -160,7 +160,7 @@ TEST(Record, UnknownAndMalformedLinesBecomeEvents) {
             "unknown: line of unknown type 'telepathy'\n"
             "malformed: step line: \"s\" is no integer\n"
             "malformed: points line: 2 indices and 1 values\n"
-            "malformed: end line: CHECK constraint failed: state IN ('running', 'done', 'failed', 'interrupted', 'killed')\n"
+            "malformed: end line: CHECK constraint failed: state IN ('running', 'done', 'failed', 'interrupted', 'killed', 'pruned')\n"
             "malformed: trial line: its cell was not declared");
 }
 
