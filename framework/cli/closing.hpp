@@ -11,10 +11,10 @@ namespace tessera {
 
 struct RunRequest {
   CommonOptions common;
-  std::vector<std::string> argv;   // as typed behind "tessera"
-  bool adds = false;               // its cells join those of the experiment instead of replacing them
-  std::vector<std::string> kinds;  // of the stages that may be run; empty: all
-  bool failed_only = false;              // stages whose last attempt failed, and what hangs on them
+  std::vector<std::string> argv;        // as typed behind "tessera"
+  bool adds = false;                    // its cells join those of the experiment instead of replacing them
+  std::vector<std::string> kinds;       // of the stages that may be run; empty: all
+  bool failed_only = false;             // stages whose last attempt failed, and what hangs on them
   const SlurmOptions* slurm = nullptr;  // submit, and do not wait
 };
 

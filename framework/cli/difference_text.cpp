@@ -11,7 +11,7 @@
 namespace tessera {
 namespace {
 
-constexpr int64_t kExact = 6;          // the fewest pairs whose sign-flip test can reach 0.05: 2 / 2^6 = 0.03
+constexpr int64_t kExact = 6;  // the fewest pairs whose sign-flip test can reach 0.05: 2 / 2^6 = 0.03
 constexpr size_t kMostLeftOutShown = 12;
 
 // p-values are probabilities: three digits behind the point are enough, and none is 0.
@@ -30,7 +30,9 @@ std::string interval_text(double mean, double half_width, const Estimate& e) {
   return fmt::format("{} … {}", format_difference(mean - half_width, e), format_difference(mean + half_width, e));
 }
 
-std::string seeds_text(const std::vector<int64_t>& seeds) { return fmt::format("seed{} {}", seeds.size() == 1 ? "" : "s", fmt::join(seeds, ", ")); }
+std::string seeds_text(const std::vector<int64_t>& seeds) {
+  return fmt::format("seed{} {}", seeds.size() == 1 ? "" : "s", fmt::join(seeds, ", "));
+}
 
 std::string counted(int64_t n, const char* noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
 
@@ -40,8 +42,12 @@ std::string title_of(const std::string& part, const ComparedMetric& metric) {
 
 std::string pinned_text(const PinnedStage& pinned, size_t width) {
   const auto of = pinned.everywhere ? std::string("All seeds") : fmt::format("All seeds of {}", fmt::join(pinned.cells, ", "));
-  return pinned.one ? wrapped(fmt::format("{} share one {}: the intervals hold for this {}, and say nothing of another.", of, pinned.slot, pinned.slot), width, 2)
-                    : wrapped(fmt::format("{} share one {} in each cell: the intervals hold for these, and say nothing of others.", of, pinned.slot), width, 2);
+  return pinned.one ? wrapped(fmt::format("{} share one {}: the intervals hold for this {}, and say nothing of another.", of, pinned.slot,
+                                          pinned.slot),
+                              width, 2)
+                    : wrapped(fmt::format("{} share one {} in each cell: the intervals hold for these, and say nothing of others.", of,
+                                          pinned.slot),
+                              width, 2);
 }
 
 // What rows have in common with their baselines: a stage of the part itself at some seeds, trained stages before it at all.
@@ -57,7 +63,8 @@ std::string shared_text(const Comparison& comparison, size_t width) {
                                     seeds_text(row.shared_seeds)));
       for (const auto& [seeds, who] : {std::make_pair(&row.row_only_seeds, &row.from), std::make_pair(&row.base_only_seeds, &cells)})
         if (!seeds->empty())
-          lines.push_back(fmt::format("{}: {} against {} has no pair at {}: {} has no number there.", part.name, cells, row.from, seeds_text(*seeds), *who));
+          lines.push_back(fmt::format("{}: {} against {} has no pair at {}: {} has no number there.", part.name, cells, row.from,
+                                      seeds_text(*seeds), *who));
       std::vector<std::string> trained;
       for (const auto& slot : row.same_slots)
         if (slot == "tokenizer" || slot == "prior") trained.push_back(slot);
@@ -103,7 +110,14 @@ int64_t add_differences(const Comparison& comparison, TextTable& table) {
 }  // namespace
 
 std::string differences_text(const Comparison& comparison, size_t width) {
-  TextTable table({{"metric, arm"}, {"pairs", true}, {"Δ", true}, {"95 % interval", true}, {"p", true}, {"p Holm", true}, {"80 % sees", true}, {"more seeds", true}});
+  TextTable table({{"metric, arm"},
+                   {"pairs", true},
+                   {"Δ", true},
+                   {"95 % interval", true},
+                   {"p", true},
+                   {"p Holm", true},
+                   {"80 % sees", true},
+                   {"more seeds", true}});
   const int64_t fewest = add_differences(comparison, table);
   std::string text;
   if (!table.empty()) {
@@ -118,7 +132,9 @@ std::string differences_text(const Comparison& comparison, size_t width) {
     return "";
   }
   if (const double least = 2 / std::exp2(static_cast<double>(fewest)); least > 0.05)
-    text += wrapped(fmt::format("{} cannot reach p = 0.05: the least is {:.2g}; {} can:", counted(fewest, "pair"), std::min(1.0, least), kExact), width, 2) +
+    text += wrapped(fmt::format("{} cannot reach p = 0.05: the least is {:.2g}; {} can:", counted(fewest, "pair"), std::min(1.0, least),
+                                kExact),
+                    width, 2) +
             with_seeds(comparison);
   return text;
 }
@@ -131,7 +147,13 @@ std::string conditions_text(const Comparison& comparison, size_t width) {
 }
 
 std::string sample_differences_text(const Comparison& comparison, size_t width) {
-  TextTable table({{"metric, arm"}, {"samples", true}, {"models", true}, {"Δ", true}, {"these models", true}, {"other trainings", true}, {"both", true}});
+  TextTable table({{"metric, arm"},
+                   {"samples", true},
+                   {"models", true},
+                   {"Δ", true},
+                   {"these models", true},
+                   {"other trainings", true},
+                   {"both", true}});
   std::string title, notes;
   for (const auto& one : comparison.samples) {
     const auto cells = fmt::format("{}", fmt::join(one.cells, " = "));
@@ -140,11 +162,14 @@ std::string sample_differences_text(const Comparison& comparison, size_t width) 
     const auto& trainings = d.other_trainings.estimate;
     const auto metric = title_of(one.part, one.metric);
     if (!one.same_data) {
-      notes += wrapped(fmt::format("{}: {} and {} were scored on different images: sample i is not the same one, and no pair.", metric, cells, one.from), width, 2);
+      notes += wrapped(
+          fmt::format("{}: {} and {} were scored on different images: sample i is not the same one, and no pair.", metric, cells, one.from),
+          width, 2);
       continue;
     }
     if (d.left_out > 0)
-      notes += wrapped(fmt::format("{}: {} of {} left out, which some model has no number of.", metric, counted(d.left_out, "sample"), cells), width, 2);
+      notes += wrapped(
+          fmt::format("{}: {} of {} left out, which some model has no number of.", metric, counted(d.left_out, "sample"), cells), width, 2);
     if (!models.half_width) continue;
     if (metric != title) table.heading(metric);
     title = metric;
@@ -157,14 +182,16 @@ std::string sample_differences_text(const Comparison& comparison, size_t width) 
                d.both_half_width ? interval_text(models.mean, *d.both_half_width, place) : ""});
   }
   if (comparison.unread_scores > 0)
-    notes += wrapped(fmt::format("{} per-sample scores were not read: name a metric (tessera compare {} METRIC) to compare them.", comparison.unread_scores,
-                                 comparison.experiment),
+    notes += wrapped(fmt::format("{} per-sample scores were not read: name a metric (tessera compare {} METRIC) to compare them.",
+                                 comparison.unread_scores, comparison.experiment),
                      width, 2);
   if (table.empty()) return notes.empty() ? "" : fmt::format("\nDifferences from {}, sample by sample\n{}", comparison.baseline, notes);
   return fmt::format("\nDifferences from {}, paired by sample (95 % intervals)\n{}", comparison.baseline, table.text(2)) +
-         wrapped("these models: over other samples, for the models as they are trained; other trainings: over other seeds, on these samples; both: over "
-                 "other seeds and other samples.",
-                 width, 2) +
+         wrapped(
+             "these models: over other samples, for the models as they are trained; other trainings: over other seeds, on these samples; "
+             "both: over "
+             "other seeds and other samples.",
+             width, 2) +
          notes;
 }
 
@@ -186,9 +213,12 @@ std::string left_out_text(const Comparison& comparison, size_t width) {
   for (size_t i = 0; i < std::min(lines.size(), kMostLeftOutShown); ++i) text += wrapped(lines[i], width, 2);
   if (lines.size() > kMostLeftOutShown) text += fmt::format("  and {} more: --json lists them all\n", lines.size() - kMostLeftOutShown);
   for (const auto& [cell, n] : censored)
-    text += wrapped(fmt::format("{} of {} censored: stopped because they did badly, so what is left of {} looks better than it is.", counted(n, "trial"), cell, cell), width, 2);
+    text += wrapped(fmt::format("{} of {} censored: stopped because they did badly, so what is left of {} looks better than it is.",
+                                counted(n, "trial"), cell, cell),
+                    width, 2);
   if (!comparison.retired.empty())
-    text += fmt::format("  {} of older versions of the file with finished trials: tessera ls {} --retired\n", counted(static_cast<int64_t>(comparison.retired.size()), "cell"), comparison.experiment);
+    text += fmt::format("  {} of older versions of the file with finished trials: tessera ls {} --retired\n",
+                        counted(static_cast<int64_t>(comparison.retired.size()), "cell"), comparison.experiment);
   return text;
 }
 

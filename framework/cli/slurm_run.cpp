@@ -22,11 +22,12 @@ void add_slurm_options(po::options_description& description, SlurmRequest& reque
   const auto text = [](std::string& value, const char* name) { return po::value(&value)->value_name(name); };
   const auto number = [](int& value, const char* name) { return po::value(&value)->value_name(name); };
   description.add_options()("slurm", po::bool_switch(&request.wanted), "Submit what is to run to Slurm, as job arrays, and end.")(
-      "slurm-time", text(options.time, "TIME"), "Time limit of a job, as sbatch takes it: 90, 1:30:00, 2-12. At it a stage is checkpointed and "
-                                                "goes on in a further job.")("slurm-partition", text(options.partition, "NAME"), "Partition.")(
+      "slurm-time", text(options.time, "TIME"),
+      "Time limit of a job, as sbatch takes it: 90, 1:30:00, 2-12. At it a stage is checkpointed and "
+      "goes on in a further job.")("slurm-partition", text(options.partition, "NAME"), "Partition.")(
       "slurm-gres", text(options.gres, "LIST"), "What a job needs, such as gpu:1; with a GPU in it numerics.device may be cuda.")(
-      "slurm-mem", text(options.memory, "SIZE"), "Memory of a job, such as 8G.")(
-      "slurm-cpus", number(options.cpus, "N"), "Cores of a job, and threads of its host (default: 1).")(
+      "slurm-mem", text(options.memory, "SIZE"), "Memory of a job, such as 8G.")("slurm-cpus", number(options.cpus, "N"),
+                                                                                 "Cores of a job, and threads of its host (default: 1).")(
       "slurm-limit", number(options.limit, "N"), "Jobs of one array at once (default: 0, all).")(
       "slurm-grace", number(options.grace, "SECONDS"), "So long before the time limit a job is told to write a checkpoint (default: 120).")(
       "slurm-option", po::value(&options.sbatch)->composing()->value_name("ARG"),
@@ -37,8 +38,8 @@ void check_slurm_request(const SlurmRequest& request) {
   const SlurmOptions& options = request.options;
   const SlurmOptions none;
   const auto same = [](const SlurmOptions& a, const SlurmOptions& b) {
-    return a.time == b.time && a.partition == b.partition && a.gres == b.gres && a.memory == b.memory && a.cpus == b.cpus && a.limit == b.limit &&
-           a.grace == b.grace && a.sbatch == b.sbatch;
+    return a.time == b.time && a.partition == b.partition && a.gres == b.gres && a.memory == b.memory && a.cpus == b.cpus &&
+           a.limit == b.limit && a.grace == b.grace && a.sbatch == b.sbatch;
   };
   if (!request.wanted && !same(options, none)) throw Error(ExitCode::bad_config, "found --slurm-…, expected --slurm with it");
   check_slurm_options(options);
@@ -83,10 +84,11 @@ void print_submission(const Plan& plan, const Submission& submission, const Comm
   }
   std::vector<std::string> record = {"record"};
   if (common.results != "results") record.insert(record.end(), {"--results", common.results.string()});
-  fmt::print("{}: {} {} submitted as {} job {}\n{}\nSpecifications and output of the jobs: {}\n\nWhen they are done, or at any time:\n  {}\n  {}\n",
-             plan.experiment, tasks, tasks == 1 ? "stage" : "stages", submission.arrays.size(),
-             submission.arrays.size() == 1 ? "array" : "arrays", table.text(2), submission.folder.string(), command_text(record),
-             command_text(argv));
+  fmt::print(
+      "{}: {} {} submitted as {} job {}\n{}\nSpecifications and output of the jobs: {}\n\nWhen they are done, or at any time:\n  {}\n  "
+      "{}\n",
+      plan.experiment, tasks, tasks == 1 ? "stage" : "stages", submission.arrays.size(), submission.arrays.size() == 1 ? "array" : "arrays",
+      table.text(2), submission.folder.string(), command_text(record), command_text(argv));
 }
 
 Json submission_json(const Plan& plan, const Submission& submission) {
@@ -97,7 +99,8 @@ Json submission_json(const Plan& plan, const Submission& submission) {
     queued.push_back({{"key", stage.task.key}, {"title", stage.task.title}, {"job", stage.queued.job}, {"state", stage.queued.state}});
   for (const auto& stage : submission.before)
     before.push_back({{"key", stage.task.key}, {"title", stage.task.title}, {"reason", stage.reason}, {"log", stage.task.log.string()}});
-  return {{"experiment", plan.experiment}, {"arrays", arrays}, {"queued", queued}, {"again", before}, {"folder", submission.folder.string()}};
+  return {
+      {"experiment", plan.experiment}, {"arrays", arrays}, {"queued", queued}, {"again", before}, {"folder", submission.folder.string()}};
 }
 
 }  // namespace

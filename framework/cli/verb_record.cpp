@@ -44,8 +44,9 @@ void print_slurm(const std::vector<SlurmStage>& stages) {
   const auto count = [&](auto&& is) { return std::count_if(stages.begin(), stages.end(), is); };
   const auto of = [](SlurmOutcome outcome) { return [outcome](const SlurmStage& stage) { return stage.outcome == outcome; }; };
   const auto running = count([](const SlurmStage& s) { return s.outcome == SlurmOutcome::queued && s.queued.state == "RUNNING"; });
-  fmt::print("Slurm: of {} {} done, {} running, {} waiting, {} over without a result\n", counted(static_cast<int64_t>(stages.size()), "stage"),
-             count(of(SlurmOutcome::done)), running, count(of(SlurmOutcome::queued)) - running, count(of(SlurmOutcome::over)));
+  fmt::print("Slurm: of {} {} done, {} running, {} waiting, {} over without a result\n",
+             counted(static_cast<int64_t>(stages.size()), "stage"), count(of(SlurmOutcome::done)), running,
+             count(of(SlurmOutcome::queued)) - running, count(of(SlurmOutcome::over)));
   std::vector<SlurmStage> over;
   std::copy_if(stages.begin(), stages.end(), std::back_inserter(over), of(SlurmOutcome::over));
   print_stages("over", over);

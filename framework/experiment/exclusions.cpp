@@ -42,7 +42,12 @@ std::vector<ExcludedTrial> excluded_trials(const Evidence& evidence) {
       if (!cause || graver > std::make_pair(gravity(cause->state), -pipeline_place(slot))) cause = &stage, slot = name;
     }
     if (cause)
-      excluded.push_back({evidence.cells[trial.cell], trial.seed, slot, cause->state, cause->error, {parts.begin(), parts.end()},
+      excluded.push_back({evidence.cells[trial.cell],
+                          trial.seed,
+                          slot,
+                          cause->state,
+                          cause->error,
+                          {parts.begin(), parts.end()},
                           cause->state == kPruned});
   }
   return excluded;
@@ -51,8 +56,13 @@ std::vector<ExcludedTrial> excluded_trials(const Evidence& evidence) {
 Json to_json(const std::vector<ExcludedTrial>& excluded) {
   Json list = Json::array();
   for (const auto& one : excluded)
-    list.push_back({{"cell", one.cell}, {"seed", one.seed}, {"stage", one.slot}, {"state", one.state}, {"error", one.error},
-                    {"parts", one.parts}, {"censored", one.censored}});
+    list.push_back({{"cell", one.cell},
+                    {"seed", one.seed},
+                    {"stage", one.slot},
+                    {"state", one.state},
+                    {"error", one.error},
+                    {"parts", one.parts},
+                    {"censored", one.censored}});
   return list;
 }
 

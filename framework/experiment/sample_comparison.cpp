@@ -95,8 +95,8 @@ Estimate over_samples(const Scores& scores, ScoreReader& reader) {
 
 }  // namespace
 
-void compare_samples(SQLite::Database& database, const Evidence& evidence, const std::vector<std::string>& names, const PartBuilder& builder,
-                     ComparedPart& part, Comparison& comparison) {
+void compare_samples(SQLite::Database& database, const Evidence& evidence, const std::vector<std::string>& names,
+                     const PartBuilder& builder, ComparedPart& part, Comparison& comparison) {
   for (size_t i = 0; i < part.metrics.size(); ++i) {
     const auto& metric = part.metrics[i];
     const bool named = std::find(names.begin(), names.end(), metric.name) != names.end();

@@ -9,7 +9,7 @@ inline constexpr int64_t kMostScoresUnasked = 100'000;
 
 // Adds comparison.samples of one part, and the rows' values.over_samples of metrics that were named. `names`: of metrics; empty: all
 // per-sample ones with a goal. `part` is what `builder` built, with all its metrics.
-void compare_samples(SQLite::Database& database, const Evidence& evidence, const std::vector<std::string>& names, const PartBuilder& builder,
-                     ComparedPart& part, Comparison& comparison);
+void compare_samples(SQLite::Database& database, const Evidence& evidence, const std::vector<std::string>& names,
+                     const PartBuilder& builder, ComparedPart& part, Comparison& comparison);
 
 }  // namespace tessera

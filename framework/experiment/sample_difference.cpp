@@ -56,8 +56,8 @@ std::optional<double> half_width_of_both(const std::vector<std::vector<double>>&
   by_row /= row_degrees, by_column /= column_degrees, residual /= residual_degrees;
   const double variance = by_row + by_column - residual;
   if (!(variance > std::max(by_row, by_column))) return 0;  // one source alone explains it: its own interval is the wider one
-  const double degrees = variance * variance / (by_row * by_row / row_degrees + by_column * by_column / column_degrees +
-                                                residual * residual / residual_degrees);
+  const double degrees = variance * variance /
+                         (by_row * by_row / row_degrees + by_column * by_column / column_degrees + residual * residual / residual_degrees);
   if (!std::isfinite(variance) || !std::isfinite(degrees)) return std::nullopt;
   const boost::math::students_t distribution(degrees);
   return boost::math::quantile(distribution, 0.975) * std::sqrt(variance / (rows * columns));

@@ -32,7 +32,8 @@ Descriptor lock_submission(const fs::path& results) {
 class Submitter {
  public:
   Submitter(const Plan& plan, std::string uuid, fs::path host, const fs::path& results, const SlurmOptions& options)
-      : plan_(plan), uuid_(std::move(uuid)), host_(std::move(host)), results_(fs::absolute(results).lexically_normal()), options_(options) {}
+      : plan_(plan), uuid_(std::move(uuid)), host_(std::move(host)), results_(fs::absolute(results).lexically_normal()), options_(options) {
+  }
 
   Submission run() {
     const auto lock = lock_submission(results_);
@@ -76,7 +77,8 @@ class Submitter {
     for (const auto& [index, stage] : arrays_[array].tasks) {
       const auto users = plan_.trials.size() > 1 ? plan_.users(*stage) : "";
       auto title = users.empty() ? stage->title() : fmt::format("{} ({})", stage->title(), users);
-      std::replace_if(title.begin(), title.end(), [](char c) { return c == '\t' || c == '\n'; }, ' ');
+      std::replace_if(
+          title.begin(), title.end(), [](char c) { return c == '\t' || c == '\n'; }, ' ');
       list += fmt::format("{}\t{}\t{}\t{}\n", index, stage->kind, stage->key, title);
       write_file_atomically(folder(array) / fmt::format("{}.json", index), to_line(stage_spec(plan_, *stage, results_, options_.cpus)));
     }
@@ -98,11 +100,12 @@ class Submitter {
     for (size_t at = 0; (at = output.find('%', at)) != std::string::npos && at + 6 < output.size(); at += 2) output.insert(at, "%");
     std::vector<std::string> argv = {"sbatch"};
     argv.insert(argv.end(), options_.sbatch.begin(), options_.sbatch.end());
-    argv.insert(argv.end(), {"--parsable", fmt::format("--job-name={}:{}", plan_.experiment, array.kind),
-                             fmt::format("--comment={} {} {}", kSlurmComment, uuid_, number + 1),
-                             "--array=" + array.indices() + (options_.limit > 0 ? fmt::format("%{}", options_.limit) : ""),
-                             "--output=" + output, "--open-mode=append", "--requeue", "--kill-on-invalid-dep=yes",
-                             fmt::format("--signal=B:USR1@{}", options_.grace), "--ntasks=1", fmt::format("--cpus-per-task={}", options_.cpus)});
+    argv.insert(argv.end(),
+                {"--parsable", fmt::format("--job-name={}:{}", plan_.experiment, array.kind),
+                 fmt::format("--comment={} {} {}", kSlurmComment, uuid_, number + 1),
+                 "--array=" + array.indices() + (options_.limit > 0 ? fmt::format("%{}", options_.limit) : ""), "--output=" + output,
+                 "--open-mode=append", "--requeue", "--kill-on-invalid-dep=yes", fmt::format("--signal=B:USR1@{}", options_.grace),
+                 "--ntasks=1", fmt::format("--cpus-per-task={}", options_.cpus)});
     const auto add = [&](const char* name, const std::string& value) {
       if (!value.empty()) argv.push_back(fmt::format("--{}={}", name, value));
     };
@@ -117,8 +120,8 @@ class Submitter {
       submitted.job = answer.substr(0, answer.find_first_of(";\n"));
     } catch (const Error& error) {
       if (number == 0) throw;
-      throw Error(error.code(), fmt::format("{} ({} of {} job arrays are in the queue; the same command submits the rest)", error.what(), number,
-                                            arrays_.size()));
+      throw Error(error.code(), fmt::format("{} ({} of {} job arrays are in the queue; the same command submits the rest)", error.what(),
+                                            number, arrays_.size()));
     }
     submission_.arrays.push_back(std::move(submitted));
   }
@@ -180,9 +183,10 @@ void check_slurm_options(const SlurmOptions& options) {
     refuse(fmt::format("--slurm-time: found '{}', expected minutes, minutes:seconds, hours:minutes:seconds or days-hours:minutes:seconds",
                        options.time));
   if (seconds < 2 * options.grace)
-    refuse(fmt::format("--slurm-time: found '{}', {} s, expected at least twice the {} s of --slurm-grace: Slurm tells a job so long before its "
-                       "time limit to write a checkpoint",
-                       options.time, seconds, options.grace));
+    refuse(fmt::format(
+        "--slurm-time: found '{}', {} s, expected at least twice the {} s of --slurm-grace: Slurm tells a job so long before its "
+        "time limit to write a checkpoint",
+        options.time, seconds, options.grace));
 }
 
 Submission submit_to_slurm(const Plan& plan, const std::string& front_uuid, const fs::path& host, const fs::path& results,

@@ -81,7 +81,8 @@ std::string run_slurm_program(const std::vector<std::string>& argv) {
   auto read = Child::Read::line;
   while ((read = child->read_line(line, deadline)) == Child::Read::line) out += line + "\n";
   const auto status = read == Child::Read::end ? child->wait(deadline) : std::nullopt;
-  if (!status) throw Error(ExitCode::run_failed, fmt::format("{} has not answered for {} s: is Slurm's controller up?", argv[0], kPatience.count()));
+  if (!status)
+    throw Error(ExitCode::run_failed, fmt::format("{} has not answered for {} s: is Slurm's controller up?", argv[0], kPatience.count()));
   if (status->clean()) return out;
   auto said = trimmed(child->drain_err());
   std::replace(said.begin(), said.end(), '\n', ' ');
@@ -111,8 +112,8 @@ std::map<std::string, SlurmTask> submitted_tasks(const fs::path& results) {
 }
 
 std::map<std::string, QueuedJob> queued_jobs() {
-  const auto text = run_slurm_program(
-      {"squeue", "--noheader", "--array", "--user=" + std::to_string(::geteuid()), "--format=%F|%K|%T|%r|%k"});
+  const auto text =
+      run_slurm_program({"squeue", "--noheader", "--array", "--user=" + std::to_string(::geteuid()), "--format=%F|%K|%T|%r|%k"});
   std::map<std::string, QueuedJob> jobs;
   for (const auto& line : split(text, '\n')) {
     const auto fields = split(line, '|');

@@ -27,7 +27,8 @@ inline constexpr const char* kSlurmComment = "tessera";  // first word of our jo
 
 // The newest submission of every stage of this results folder, by stage key.
 std::map<std::string, SlurmTask> submitted_tasks(const std::filesystem::path& results);
-// This user's jobs that have not ended, by SlurmTask::id. Throws Error(bad_config) where there is no squeue, Error(run_failed) where it fails.
+// This user's jobs that have not ended, by SlurmTask::id. Throws Error(bad_config) where there is no squeue, Error(run_failed) where it
+// fails.
 std::map<std::string, QueuedJob> queued_jobs();
 
 enum class SlurmOutcome { done, queued, over };
@@ -40,7 +41,8 @@ struct SlurmStage {
 };
 // In the order in which they were submitted. `queued` is not asked for: a machine without Slurm passes an empty map, and what has a live
 // run or has not begun counts as queued there if `assume_waiting`.
-std::vector<SlurmStage> slurm_stages(const std::filesystem::path& results, const std::map<std::string, QueuedJob>& queued, bool assume_waiting);
+std::vector<SlurmStage> slurm_stages(const std::filesystem::path& results, const std::map<std::string, QueuedJob>& queued,
+                                     bool assume_waiting);
 
 // Runs one of Slurm's programs to its end and gives what it printed. Throws as queued_jobs() does.
 std::string run_slurm_program(const std::vector<std::string>& argv);

@@ -100,6 +100,8 @@ std::vector<LiveJournal> pass(SQLite::Database& database, const fs::path& result
     for (const auto& journal : journals) {
       // Asked before reading: what a dead writer left is all there by then.
       const bool gone = writer_is_gone(results / journal.path);
+      // What is there now: a writer that is faster than this would keep a pass going for ever.
+      const auto until = static_cast<int64_t>(fs::file_size(results / journal.path));
       for (bool more = true, sound = true; more;) {
         Recorder::Taken taken;
         try {
@@ -108,11 +110,11 @@ std::vector<LiveJournal> pass(SQLite::Database& database, const fs::path& result
           report.problems.emplace_back(error.what());
           sound = false;
         }
-        more = taken.more;
+        more = taken.more && taken.offset < until;
         bytes += taken.bytes;
         report.lines += taken.lines;
-        if (!more && gone && !taken.ended) recorder.mark_killed(journal.path);
-        if (!more && sound && (taken.ended || gone)) complete.push_back(journal);
+        if (!taken.more && gone && !taken.ended) recorder.mark_killed(journal.path);
+        if (!taken.more && sound && (taken.ended || gone)) complete.push_back(journal);
         if (bytes < kTransactionBytes) continue;
         commit();
         database.exec("BEGIN IMMEDIATE");

@@ -96,6 +96,7 @@ Recorder::Taken Recorder::take(const std::string& path, int64_t limit) {
     if (source->asks_stage_json || !published) read_stage_json(*source);
   }
   taken.bytes = source->offset - start;
+  taken.offset = source->offset;
   taken.ended = source->ended;
   return taken;
 }

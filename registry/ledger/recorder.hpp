@@ -27,6 +27,7 @@ class Recorder {
 
   struct Taken {
     int64_t bytes = 0, lines = 0;
+    int64_t offset = 0;  // recorded so far
     bool more = false;   // stopped at the limit
     bool ended = false;  // the end line is recorded
   };

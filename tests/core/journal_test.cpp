@@ -33,6 +33,16 @@ TEST(Journal, WritesWhatItReads) {
             "cannot create journal " + (folder / "j").string() + ": File exists");
 }
 
+TEST(Journal, KnowsWhetherItsWriterLives) {
+  ScratchFolder folder;
+  {
+    JournalWriter writer(folder / "j", {{"what", "front"}});
+    EXPECT_EQ(journal_writer_lives(folder / "j"), true);
+  }
+  EXPECT_EQ(journal_writer_lives(folder / "j"), false);
+  EXPECT_EQ(journal_writer_lives(folder / "none"), std::nullopt);
+}
+
 TEST(Journal, TornLastLineIsNoLineUntilItsEndComes) {
   ScratchFolder folder;
   JournalWriter writer(folder / "j", Json::object());

@@ -1,4 +1,5 @@
-// The program of the double: as tessera-host, but its stages take 20 ms and write one small file that depends on the key alone.
+// The program of the double: as tessera-host, but its stages take 20 ms and write one small file that depends on the key alone. With
+// prior.behaviour = "measured" they also journal what real ones do, checkpoint, and go on from the last checkpoint.
 #include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
@@ -35,6 +36,12 @@ std::string behaviour_of(const Json& spec) {
   return "ok";
 }
 
+// Depends on the stage and the step alone, so that a resumed run writes what an uninterrupted one would have.
+double measured_value(const std::string& key, int64_t step, int64_t metric) {
+  return static_cast<double>(key[static_cast<size_t>(step) % key.size()]) / 7 + static_cast<double>(metric) +
+         1.0 / static_cast<double>(step + 1);
+}
+
 void sleep_ms(int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
 Json input_hashes(const Json& spec) {
@@ -49,6 +56,40 @@ Json input_hashes(const Json& spec) {
   return inputs;
 }
 
+// Training stages journal 40 steps of two scalars with a checkpoint every 8; the others a score each of 40 samples, and samples.
+void measure(const Json& spec, const Lease& lease, JournalWriter& journal, int64_t from_step) {
+  const auto key = spec.at("key").get<std::string>(), kind = spec.at("kind").get<std::string>();
+  const bool trains = kind == "tokenizer" || kind == "prior";
+  for (const char* name : {"loss", "gradient_norm"})
+    journal.write({{"t", "metric"},
+                   {"name", name},
+                   {"axis", trains ? "step" : "sample"},
+                   {"goal", "none"},
+                   {"unit", ""},
+                   {"timing", false},
+                   {"definition", "Of the double."},
+                   {"revision", 1}});
+  for (int64_t step = from_step + 1; step <= 40 && !stop; ++step) {
+    if (trains) {
+      journal.write(
+          {{"t", "step"}, {"s", step}, {"v", {{"loss", measured_value(key, step, 0)}, {"gradient_norm", measured_value(key, step, 1)}}}});
+    } else {
+      for (int64_t metric : {0, 1})
+        journal.write(
+            {{"t", "points"}, {"m", metric == 0 ? "loss" : "gradient_norm"}, {"i", {step}}, {"v", {measured_value(key, step, metric)}}});
+      if (kind == "samples")
+        journal.write(
+            {{"t", "sample"}, {"i", step}, {"noise_seed", 1}, {"label", -1}, {"ids", {step, 1}}, {"commit", {0, 1}}, {"logp", -1.5}});
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(500));
+    if (!trains || step % 8 != 0) continue;
+    journal.sync();
+    std::filesystem::create_directories(lease.checkpoints());
+    write_file_atomically(lease.checkpoints() / checkpoint_name(step), key);
+    journal.write({{"t", "checkpoint"}, {"s", step}, {"file", "checkpoints/" + checkpoint_name(step)}});
+  }
+}
+
 ExitCode work() {
   struct sigaction action {};
   action.sa_handler = [](int number) {
@@ -61,6 +102,10 @@ ExitCode work() {
   if (folder.published()) return ExitCode::ok;
   const auto lease = folder.try_lease();
   if (!lease) return ExitCode::busy;
+  if (folder.published()) return ExitCode::ok;  // between the question and the lease
+  const bool measured = spec.at("settings").at("prior").at("behaviour") == "measured";
+  const auto checkpoint = measured ? folder.latest_checkpoint(lease->n()) : std::nullopt;
+  const int64_t from_step = checkpoint ? checkpoint->step : 0;
   const auto uuid = make_uuid();
   const auto results = std::filesystem::path(spec.at("results").get<std::string>());
   std::filesystem::create_directories(results / "live");
@@ -70,7 +115,7 @@ ExitCode work() {
                                            {"stage", spec.at("key")},
                                            {"kind", spec.at("kind")},
                                            {"n", lease->n()},
-                                           {"from_step", 0},
+                                           {"from_step", from_step},
                                            {"parts", spec.at("parts")},
                                            {"inputs", spec.at("inputs")},
                                            {"plugins", Json::object()},
@@ -94,7 +139,10 @@ ExitCode work() {
   if (behaviour == "silent") return ExitCode::ok;
   if (behaviour == "fail" || behaviour == "bad_plugin")
     return end("failed", "the loss is NaN at step 1", behaviour == "fail" ? ExitCode::run_failed : ExitCode::bad_plugin);
-  sleep_ms(behaviour == "slow" ? 400 : 20);
+  if (measured)
+    measure(spec, *lease, journal, from_step);
+  else
+    sleep_ms(behaviour == "slow" ? 400 : 20);
   while (behaviour == "endless" && !stop) sleep_ms(5);
   // A training whose loss falls to 1000 times its learning rate.
   for (int step = 1; behaviour == "curve" && step <= 10 && !stop; ++step) {
@@ -163,6 +211,12 @@ ExitCode dispatch(const std::string& mode, const std::vector<std::string>& rest)
   if (mode == "work") return work();
   if (mode == "--probe") return probe(rest);
   if (mode == "--check") return check();
+  if (mode == "--fault-points")
+    for (const auto& point : fault_points()) std::cout << point << "\n";
+  if (mode == "--plugins")  // for tests that make a folder of them
+    for (const auto& plugin : fake_plugins())
+      if (plugin.at("type") == "plugin")
+        std::cout << plugin.at("kind").get<std::string>() << " " << plugin.at("id").get<std::string>() << "\n";
   if (mode == "--engine") std::cout << to_line(fake_engine_manifest()) << std::endl;
   return ExitCode::ok;
 }

@@ -98,8 +98,8 @@ TEST(SlurmArrays, IndicesAreRanges) {
 
 TEST(SlurmOptions, TimesAreReadAsSbatchReadsThem) {
   const std::vector<std::pair<std::string, int64_t>> table = {
-      {"5", 300},     {"1:30", 90},           {"2:00:00", 7200}, {"1-0", 86400}, {"1-2:30", 95400}, {"1-2:30:15", 95415}, {"", -1},
-      {"soon", -1},   {"1:", -1},             {"1:2:3:4", -1},   {"-5", -1},     {"1h", -1},        {"1.5", -1},          {"1-", -1},
+      {"5", 300},   {"1:30", 90}, {"2:00:00", 7200}, {"1-0", 86400}, {"1-2:30", 95400}, {"1-2:30:15", 95415}, {"", -1},
+      {"soon", -1}, {"1:", -1},   {"1:2:3:4", -1},   {"-5", -1},     {"1h", -1},        {"1.5", -1},          {"1-", -1},
   };
   for (const auto& [text, seconds] : table) EXPECT_EQ(slurm_seconds(text), seconds) << text;
 }
