@@ -55,8 +55,10 @@ PaperRow paper_row(const ComparedRow& row, const ComparedValue& value, bool cali
   if (!value.paired) return line;
   const auto& e = value.paired->estimate;
   line.difference = format_difference(e.mean, e);
+  if (!e.half_width) return line;  // one pair
   line.p = p_text(*value.paired, value.p_holm);
-  if (e.half_width) line.low = format_difference(e.mean - *e.half_width, e), line.high = format_difference(e.mean + *e.half_width, e);
+  line.low = format_difference(e.mean - *e.half_width, e);
+  line.high = format_difference(e.mean + *e.half_width, e);
   return line;
 }
 

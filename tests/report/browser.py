@@ -76,14 +76,14 @@ class Browser:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
-    def open(self, url, ready="document.readyState === 'complete'"):
+    def open(self, url, ready="document.readyState === 'complete'", limit=20):
         """Seconds until `ready` holds and the page was painted."""
         self.events.clear()
         begin = time.monotonic()
         self.call("Page.navigate", url=url)
         while not self.evaluate(f"location.href !== 'about:blank' && {ready}"):
-            if time.monotonic() - begin > 60:
-                raise RuntimeError(f"{url} was not ready after a minute")
+            if time.monotonic() - begin > limit:
+                raise RuntimeError(f"{url} was not ready after {limit} s")
             time.sleep(0.01)
         self.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
         return time.monotonic() - begin

@@ -64,6 +64,7 @@ const charts = (() => {
     if (size !== 0 && (size >= 1e6 || size < 1e-3)) return value.toExponential(2);
     return String(Number(value.toPrecision(4)));
   };
+  const named = (cells) => (cells.length <= 4 ? cells.join(' = ') : `${cells.slice(0, 3).join(' = ')} = … (${cells.length} cells)`);
   const clipped = (text, length) => (text.length <= length ? text : `${text.slice(0, length - 1)}…`);
 
   function base(colours, x, y, label) {
@@ -93,18 +94,18 @@ const charts = (() => {
     for (const one of visible) {
       const colour = colours.colour(one.colour);
       const points = (values) => one.x.map((x, i) => ({ x, y: values[i] }));
-      datasets.push({ type: 'line', data: points(one.mean), borderColor: colour, borderWidth: bands ? 2 : 1, pointRadius: one.x.length > 30 ? 0 : 2,
+      datasets.push({ type: 'line', data: points(one.mean), borderColor: visible.length > 40 ? faded(colour, 0.5) : colour, borderWidth: bands ? 2 : 1, pointRadius: one.x.length > 30 ? 0 : 2,
         pointBackgroundColor: colour, pointHitRadius: 6, order: 1, spanGaps: true, source: one });
       if (!bands || !one.min) continue;
       const band = { type: 'line', borderWidth: 0, pointRadius: 0, pointHitRadius: 0, order: 2, spanGaps: true, backgroundColor: faded(colour, 0.2) };
       datasets.push({ ...band, data: points(one.min), fill: false });
       datasets.push({ ...band, data: points(one.max), fill: '-1' });
     }
-    const options = base(colours, { type: 'linear', title: 'step' }, { type: 'linear', ticks: { color: colours.faint, callback: short } }, (item) => {
+    const options = base(colours, { type: 'linear', title: 'step', bounds: 'data' }, { type: 'linear', ticks: { color: colours.faint, callback: short } }, (item) => {
       const one = item.dataset.source;
       if (!one) return '';
       const range = one.min ? `, ${short(one.min[item.dataIndex])} … ${short(one.max[item.dataIndex])} over ${one.stages}` : '';
-      return [one.cells.join(' = '), `step ${item.parsed.x}: ${short(item.parsed.y)}${range}`];
+      return [named(one.cells), `step ${item.parsed.x}: ${short(item.parsed.y)}${range}`];
     });
     options.plugins.tooltip.filter = (item) => Boolean(item.dataset.source);
     return { data: { datasets }, options };
@@ -152,11 +153,11 @@ const charts = (() => {
         ticks: { color: colours.faint, callback: short, maxRotation: 0, autoSkipPadding: 14, includeBounds: false } },
       { type: 'linear', reverse: true, min: -0.6, max: effects.length - 0.4, grid: { display: false, borderColor: colours.rule },
         afterBuildTicks: (axis) => { axis.ticks = effects.map((_, value) => ({ value })); },
-        ticks: { color: colours.ink, autoSkip: false, callback: (i) => clipped(effects[i]?.cells.join(' = ') ?? '', width < 420 ? 16 : 30) } },
+        ticks: { color: colours.ink, autoSkip: false, callback: (i) => clipped(named(effects[i]?.cells ?? []), width < 420 ? 16 : 30) } },
       (item) => {
         const one = effects[item.dataIndex];
         const interval = one.low === undefined ? 'no interval: one pair' : `95 %: ${short(one.low)} … ${short(one.high)}`;
-        return [one.cells.join(' = '), `difference ${short(one.mean)}`, interval];
+        return [named(one.cells), `difference ${short(one.mean)}`, interval];
       });
     options.whiskersAlong = 'x';
     options.whiskers = effects.map((one, at) => ({ at, low: one.low ?? one.mean, high: one.high ?? one.mean, colour: colour(one) }));
@@ -179,7 +180,7 @@ const charts = (() => {
       { type: 'linear', suggestedMin: Math.min(...ends), suggestedMax: Math.max(...ends), ticks: { color: colours.faint, callback: short } },
       (item) => {
         const one = item.dataset.points?.[item.dataIndex];
-        return one ? [one.cells.join(' = '), `${xTitle} ${short(one.x)}`, `${yTitle} ${short(one.y)}${one.best ? ', on the frontier' : ''}`] : '';
+        return one ? [named(one.cells), `${xTitle} ${short(one.x)}`, `${yTitle} ${short(one.y)}${one.best ? ', on the frontier' : ''}`] : '';
       });
     options.plugins.tooltip.filter = (item) => Boolean(item.dataset.points);
     options.whiskersAlong = 'y';
@@ -231,7 +232,7 @@ const charts = (() => {
       ticks: { color: colours.ink, autoSkip: false, maxRotation: 40, callback: (i) => clipped(dimensions[i].name, width / dimensions.length < 110 ? 14 : 26) },
     }, { type: 'linear', min: -0.1, max: 1.1, display: false }, (item) => {
       const one = item.dataset.source;
-      return [one.cells.join(' = '), `${dimensions[item.dataIndex].name}: ${one.text[item.dataIndex]}`];
+      return [named(one.cells), `${dimensions[item.dataIndex].name}: ${one.text[item.dataIndex]}`];
     });
     options.parallel = { dimensions, colours };
     return {

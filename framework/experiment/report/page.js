@@ -20,18 +20,22 @@
   const number = (value) => (typeof value === 'number' ? value : { inf: Infinity, '-inf': -Infinity }[value] ?? NaN);
   const { short } = charts;
   // Two significant digits of the spread, and the value to the same place.
-  const decimals = (spread) => (spread > 0 && Number.isFinite(spread) ? Math.min(9, Math.max(0, 1 - Math.floor(Math.log10(spread)))) : null);
+  const decimals = (spread, value) => (spread > 1e-7 * Math.abs(value) && Number.isFinite(spread) ? Math.min(9, Math.max(0, 1 - Math.floor(Math.log10(spread)))) : null);
   const placed = (value, places) => (places === null ? short(value) : value.toFixed(places));
   const signed = (value, places) => (value > 0 ? '+' : '') + placed(value, places);
   const estimate = (value) => {
-    const places = decimals(number(value.sd));
+    const places = decimals(number(value.sd), number(value.mean));
     const mean = placed(number(value.mean), places);
     return value.sd === undefined || places === null ? mean : `${mean} ± ${number(value.sd).toFixed(places)}`;
   };
   const pValue = (p) => (p === undefined ? '' : p < 0.0005 ? '<0.001' : p.toFixed(3));
   const heading = (metric) => metric.name + (metric.goal === 'max' ? ' ↑' : metric.goal === 'min' ? ' ↓' : '') + (metric.unit ? `, ${metric.unit}` : '');
   const rowsOf = (table) => table.rows.map((row) => Object.fromEntries(row.map((value, i) => [table.columns[i], value])));
-  const joined = (cells) => cells.join(' = ');
+  // Cells that share their stages, by one name.
+  function joined(group) {
+    if (group.length > 1 && group.length === tables.cells.rows.length) return 'all cells';
+    return group.length <= 4 ? group.join(' = ') : `${group.slice(0, 3).join(' = ')} = … (${group.length} cells)`;
+  }
 
   // ---- Tables ----
   // columns: [{title, number, hint, long}]; rows: [{cells: [text | {text, sort, class, below}], class}]. The first column names the row.
@@ -71,8 +75,10 @@
   // A table as the ledger answers it. Columns of long text wrap.
   function answered(answer, caption, longs = []) {
     const numeric = answer.columns.map((_, i) => answer.rows.every((row) => row[i] === null || typeof row[i] === 'number'));
+    // A hash is known by its first digits; a list that SQL made has no spaces.
+    const cell = (value, title) => (title === 'sha256' && value ? { text: `${value.slice(0, 16)}…` } : title.endsWith('s_of') && value ? value.replaceAll(',', ', ') : value);
     return table(answer.columns.map((title, i) => ({ title: title.replaceAll('_', ' '), number: numeric[i], long: longs.includes(title) })),
-      answer.rows.map((cells) => ({ cells })), caption);
+      answer.rows.map((row) => ({ cells: row.map((value, i) => cell(value, answer.columns[i])) })), caption);
   }
   // What a later version says that this page has no place for: lists of objects as tables, the rest as text.
   function plain(value) {
@@ -115,8 +121,19 @@
   const position = new Map(cells.map((one, i) => [one.cell, i]));
   const trials = rowsOf(tables.trials);
   const seeds = [...new Set(trials.map((one) => one.seed))].sort((a, b) => a - b);
-  // Of cells that share their stages the colour of the first; all arms together are grey.
-  const colourOf = (group) => (group.length > 1 && group.length === cells.length ? -1 : position.get(group[0]) ?? -1);
+  // A colour a cell; where there are too many cells for that, a colour a point of the first axis that varies (of the arms, as a rule).
+  const kMostColours = 10;
+  function colours() {
+    if (cells.length <= kMostColours) return position;
+    const points = cells.map((one) => JSON.parse(one.axes ?? '{}'));
+    const axes = [...new Set(points.flatMap(Object.keys))].filter((axis) => new Set(points.map((one) => one[axis])).size > 1);
+    const axis = axes.includes('arm') ? 'arm' : axes[0];
+    const kinds = [...new Set(points.map((one) => String(one[axis])))];
+    return new Map(cells.map((one, i) => [one.cell, kinds.indexOf(String(points[i][axis]))]));
+  }
+  const colour = colours();
+  // Of cells that share their stages the colour of the first; all cells together are grey.
+  const colourOf = (group) => (group.length > 1 && group.length === cells.length ? -1 : colour.get(group[0]) ?? -1);
   const legends = [];
   function legend() {
     if (cells.length < 2) return '';
@@ -125,11 +142,11 @@
       const button = make('button', { type: 'button', 'aria-pressed': 'true', title: cell, onclick: () => {
         charts.toggle(cell);
         for (const one of legends) if (one.cell === cell) one.button.setAttribute('aria-pressed', String(charts.shown([cell])));
-      } }, make('span', { class: `mark c${position.get(cell) % 8}` }), cell);
+      } }, make('span', { class: `mark c${colour.get(cell) % 8}` }), cell);
       legends.push({ cell, button });
       list.append(button);
     }
-    return list;
+    return cells.length > 12 ? folded(`${cells.length} cells: take some out of the charts`, false, () => [list]) : list;
   }
 
   function header() {
@@ -139,7 +156,7 @@
         make('li', {}, 'Experiment ', make('b', {}, data.experiment)), make('li', {}, make('b', {}, `${comparison.trials_done} of ${comparison.trials}`), ' trials done'),
         data.baseline ? make('li', {}, 'Baseline ', make('b', {}, data.baseline)) : '', data.source ? make('li', {}, 'File ', make('b', {}, data.source)) : '',
         make('li', {}, 'Written ', make('b', {}, data.written))));
-    for (const note of rowsOf(tables.notes).filter((one) => one.target === data.experiment && one.kind === 'note'))
+    for (const note of rowsOf(tables.notes).filter((one) => one.whole && one.kind === 'note'))
       document.getElementById('top').append(make('p', {}, note.text));
   }
 
@@ -152,7 +169,7 @@
     const done = new Map();
     for (const trial of trials) if (trial.state === 'done') done.set(trial.cell, (done.get(trial.cell) ?? 0) + 1);
     const cellTable = table([{ title: 'cell' }, { title: 'trials done', number: true }, { title: 'trials', number: true }],
-      cells.map((one) => ({ cells: [{ text: one.cell + (one.baseline ? ' *' : ''), mark: position.get(one.cell) }, done.get(one.cell) ?? 0,
+      cells.map((one) => ({ cells: [{ text: one.cell + (one.baseline ? ' *' : ''), mark: colour.get(one.cell) }, done.get(one.cell) ?? 0,
         trials.filter((trial) => trial.cell === one.cell).length] })), 'Cells; * baseline');
     const varying = rowsOf(tables.varying);
     const keys = [...new Set(varying.map((one) => one.key))];
@@ -184,7 +201,7 @@
   }
   function deltaOf(value, metric) {
     if (value.difference === undefined || metric.timing || (metric.goal === 'none' && value.difference === 0)) return '';
-    const places = decimals(number(value.paired?.sd ?? value.sd));
+    const places = decimals(number(value.paired?.sd ?? value.sd), number(value.difference));
     const interval = places !== null && value.paired?.interval95?.map((end) => signed(number(end), places)).join(' … ');
     return make('span', { class: `delta ${verdict(value.paired, metric.goal)}` }, `Δ ${signed(number(value.difference), places)}${interval ? ` [${interval}]` : ''}`);
   }
@@ -236,13 +253,13 @@
         { title: 'least p', number: true, hint: 'The smallest p that so many pairs can give' },
         { title: '80 % sees', number: true, hint: 'The smallest difference that so many pairs show four times in five' }, ...extra.map((title) => ({ title: title.replaceAll('_', ' ') }))],
       list.flatMap(({ metric, effects: all }) => all.map(({ cells: arm, mean, low, high, verdict: says, value: { paired } }) => {
-        const places = decimals(number(paired.sd));
+        const places = decimals(number(paired.sd), mean);
         return { cells: [heading(metric), joined(arm), paired.n, { text: signed(mean, places), sort: mean, class: says },
           low === undefined ? '' : `${signed(low, places)} … ${signed(high, places)}`, pValue(paired.p), pValue(paired.p_holm), pValue(paired.least_p),
           paired.detectable === undefined ? '' : number(paired.detectable), ...extra.map((key) => (typeof paired[key] === 'object' ? JSON.stringify(paired[key]) : paired[key] ?? ''))] };
       })), `Differences from ${data.baseline}: ${part.name}`)];
       const open = parts.length === 0 || list.length * list[0].effects.length <= 60;
-      parts.push(make('h3', {}, part.name), folded(`${list.length} metrics`, open, () => [make('div', { class: 'charts' }, ...list.map(({ metric, effects: all }) =>
+      parts.push(make('h3', {}, part.name), folded(list.length === 1 ? '1 metric' : `${list.length} metrics`, open, () => [make('div', { class: 'charts' }, ...list.map(({ metric, effects: all }) =>
         figure(heading(metric), '', charts.canvas(`Differences in ${metric.name} from ${data.baseline}`, charts.forest(all, metric.unit), 74 + Math.min(12000, all.length * Math.max(16, 34 - all.length)))))),
       folded('Numbers', false, numbers), sql(data.sql.effects, list[0].metric.name)]));
     }
@@ -256,8 +273,8 @@
       const series = curve.series.map((one) => ({ ...one, colour: colourOf(one.cells) }));
       const thinned = series.find((one) => one.drawn < one.steps);
       const shared = series.map((one) => one.cells).filter((group) => group.length > 1 && group.length < cells.length);
-      const about = [curve.definition, thinned ? `${thinned.drawn} of ${thinned.steps} steps are drawn` : '', ...shared.slice(0, 3).map((group) => `one line: ${joined(group.slice(0, 6))}`)]
-        .filter(Boolean).map((text) => text.replace(/[.]?$/, '.')).join(' ');
+      const about = [curve.definition, thinned ? `${thinned.drawn} of ${thinned.steps} steps are drawn` : '', ...shared.slice(0, 3).map((group) => `one line: ${joined(group)}`)]
+        .filter(Boolean).map((text) => text[0].toUpperCase() + text.slice(1).replace(/[.]?$/, '.')).join(' ');
       return figure(`${curve.slot}: ${heading({ ...curve, name: curve.metric })}`, about, charts.canvas(`${curve.metric} of ${curve.slot} by step`, charts.curve(series)));
     };
     const grid = (list) => make('div', { class: 'charts' }, ...list.map(draw));
@@ -348,14 +365,14 @@
   }
   function provenance() {
     section('provenance', 'Plugins and environments',
-      tables.plugins.rows.length ? [answered(tables.plugins, 'Plugins of published stages', ['stages_of']), sql(tables.plugins.sql)] : '',
+      tables.plugins.rows.length ? [answered(tables.plugins, 'Plugins of published stages'), sql(tables.plugins.sql)] : '',
       tables.environments.rows.length ? [environments(), sql(tables.environments.sql)] : '');
   }
   function open() {
     const limits = [
       tables.unfinished.rows.length ? [make('h3', {}, 'Not finished'), answered(tables.unfinished, 'Stages without a result', ['error']), sql(tables.unfinished.sql)] : [],
       tables.nan.rows.length ? [make('h3', {}, 'Values that are not numbers'), answered(tables.nan, 'Series with NaN: these values are in no mean'), sql(tables.nan.sql)] : [],
-      tables.notes.rows.length ? [make('h3', {}, 'Notes and tags'), answered(tables.notes, 'Notes and tags', ['text']), sql(tables.notes.sql)] : [],
+      tables.notes.rows.length ? [make('h3', {}, 'Notes and tags'), table(['on', 'kind', 'text', 'time'].map((title) => ({ title, long: title === 'text' })), tables.notes.rows.map((row) => ({ cells: row.slice(0, 4) })), 'Notes and tags'), sql(tables.notes.sql)] : [],
       data.notes.length ? [make('h3', {}, 'What this report lacks'), plain(data.notes)] : []].flat();
     section('limits', 'Limits and notes', limits);
   }

@@ -1,5 +1,6 @@
 // What a report shows. Every table is the answer to a question in SQL, and the question is kept beside it: what the reader sees is
 // what `tessera query` prints for it.
+#include <SQLiteCpp/Transaction.h>
 #include <fmt/format.h>
 
 #include <ctime>
@@ -42,9 +43,8 @@ constexpr Question kTables[] = {
      "SELECT cell, seed, slot, metric, n_nan, n FROM v_score WHERE experiment = ?1 AND current AND done AND n_nan > 0 "
      "ORDER BY slot, metric, cell, seed"},
     {"notes",
-     "SELECT target, kind, text, datetime(time, 'unixepoch') AS time FROM tag WHERE target = ?1 OR substr(target, 1, length(?1) + 1) = ?1 "
-     "|| '/' "
-     "OR target IN (SELECT s.key FROM " TESSERA_STAGES ") ORDER BY time, target"},
+     "SELECT target, kind, text, datetime(time, 'unixepoch') AS time, cell_hash IS NULL AND stage IS NULL AS whole FROM v_tag "
+     "WHERE experiment = ?1 OR stage IN (SELECT s.key FROM " TESSERA_STAGES ") ORDER BY v_tag.time, target"},
     {"plugins",
      "SELECT p.kind, p.name AS plugin, p.revision, p.version, p.sha256, group_concat(DISTINCT s.kind) AS stages_of, count(DISTINCT s.id) "
      "AS stages "
@@ -129,10 +129,14 @@ std::string now_utc() {
 
 Json report_data(SQLite::Database& database, const std::filesystem::path& results, const ReportRequest& request,
                  std::vector<std::string>& notes) {
+  // One transaction: one state of the ledger in all tables, and one lock instead of one a question.
+  SQLite::Transaction snapshot(database);
   const auto comparison = compare(database, {request.experiment, {}});
   Json tables = Json::object(), sql = Json::object();
   for (const auto& question : kTables) tables[question.name] = table_json(database, question, comparison.experiment);
   for (const auto& question : kDrawn) sql[question.name] = question.sql;
+  Json curves = training_curves(database, comparison.experiment);
+  snapshot.commit();
   Json pictures = request.pictures ? pictures_json(database, results, comparison.experiment, notes) : Json::array();
   return {{"experiment", comparison.experiment},
           {"question", comparison.question},
@@ -142,7 +146,7 @@ Json report_data(SQLite::Database& database, const std::filesystem::path& result
           {"tables", std::move(tables)},
           {"sql", std::move(sql)},
           {"comparison", to_json(comparison)},
-          {"curves", training_curves(database, comparison.experiment)},
+          {"curves", std::move(curves)},
           {"pictures", std::move(pictures)},
           {"notes", notes}};
 }

@@ -1,0 +1,123 @@
+"""The report in a real browser: at 400 and 1600 pixels, light and dark, of a ledger whose every name is markup that would run a script.
+Fails on anything the console says, on any request, on a page wider than its window, on a chart that is not drawn, on a script that ran,
+and where the charts do not follow the colour scheme. Each of these checks is shown a page on which it must fail.
+
+page_test.py BIN_FOLDER [FOLDER]     FOLDER: where to leave the report and a picture of each setting
+"""
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from browser import Browser
+from report_ledger import ATTACKS, Results
+
+# Forest plots of 4 metrics, frontiers of 2, curves of 4, parallel coordinates of 2 parts.
+CHARTS = 12
+READY = "document.documentElement?.dataset.ready === 'yes'"
+# Down the page a window at a time, so that every chart comes near the window once.
+SCROLL = """(async () => {
+  for (const one of document.querySelectorAll('details')) one.open = true;
+  for (let pass = 0; pass < 2; ++pass)
+    for (let y = 0; y < document.documentElement.scrollHeight; y += 500) {
+      scrollTo({ top: y, behavior: 'instant' });
+      await new Promise((done) => setTimeout(done, 25));
+    }
+  scrollTo({ top: 0, behavior: 'instant' });
+})()"""
+# Pixels of a chart that are not of the paper's colour: a canvas that was laid out and never drawn has none.
+INKED = """[...document.querySelectorAll('canvas')].map((canvas) => {
+  const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width || 1, canvas.height || 1).data;
+  let inked = 0;
+  for (let i = 3; i < pixels.length; i += 4) inked += pixels[i] > 0;
+  return canvas.dataset.chart === 'drawn' ? inked : 0;
+})"""
+LIGHTNESS = """(() => {
+  const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number);
+  return (r + g + b) / 765;
+})()"""
+
+
+def judge(browser, url, width, scheme, charts):
+    """What is wrong with the page in this setting: a list of sentences."""
+    browser.show(width, 1000, scheme)
+    browser.open(url, READY, limit=5)
+    browser.evaluate(SCROLL)
+    wrong = list(browser.complaints())
+    inked = browser.evaluate(INKED)
+    if len(inked) != charts or min(inked, default=0) < 200:
+        wrong.append(f"found {len(inked)} charts with {inked} pixels, expected {charts}, all drawn")
+    wide = browser.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
+    if wide > width:
+        wrong.append(f"the page is {wide} pixels wide in a window of {width}")
+    if browser.evaluate("window.owned !== undefined || document.querySelector('img[src=x], svg') !== null"):
+        wrong.append("a name was taken as markup")
+    if browser.evaluate("document.scripts.length") != 3:
+        wrong.append(f"found {browser.evaluate('document.scripts.length')} scripts, expected 3")
+    if (browser.evaluate(LIGHTNESS) > 0.5) != (scheme == "light"):
+        wrong.append(f"the paper does not follow the colour scheme {scheme}")
+    return wrong
+
+
+def mutants(html):
+    """Pages with one fault each, and a word of what must be said of it."""
+    policy = html[html.index('<meta http-equiv="Content-Security-Policy"'):]
+    policy = policy[:policy.index(">") + 1]
+    assert html.count(policy) == 1 and html.count("\\u003c") > 10
+    return {
+        "names as markup": (html.replace(policy, "").replace("</header>", f"{ATTACKS[2]}{ATTACKS[4]}</header>"), "taken as markup"),
+        "unescaped data": (html.replace(policy, "").replace("\\u003c", "<"), ""),
+        "a foreign script": (html.replace("</header>", "</header><script>window.owned = 1</script>"), "Content Security Policy"),
+        "a foreign picture": (html.replace("</header>", '</header><img src="https://example.org/a.png">'), "Content Security Policy"),
+        "a request": (html.replace(policy, "").replace("</header>", '</header><img src="https://example.org/a.png">'), "request: https://example.org/a.png"),
+        "a wide page": (html.replace(policy, "").replace("</header>", '<p style="width: 3000px; max-width: none">wide</p></header>'), "pixels wide"),
+        "charts that stay away": (html.replace(policy, "").replace("figure.chart = new Chart(figure.canvas, config);", "figure.chart = {};"), "charts with"),
+        "one scheme": (html.replace(policy, "").replace("@media (prefers-color-scheme: dark)", "@media (min-width: 99999px)"), "follow the colour scheme"),
+    }
+
+
+def main():
+    programs = pathlib.Path(sys.argv[1])
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else scratch)
+        ledger = Results(pathlib.Path(scratch) / "results", hostile=True)
+        experiment = ledger.write()
+        report = folder / "report.html"
+        subprocess.run([programs / "tessera", "report", experiment, "--results", ledger.folder, "-o", report], check=True)
+        html = report.read_text()
+        assert "http://" not in html.replace("http://www.w3.org", "") and html.count("<script") == 3, "expected three scripts and no address"
+        problems = []
+        with Browser() as browser:
+            browser.call("Emulation.setScrollbarsHidden", hidden=True)
+            for width in (400, 1600):
+                for scheme in ("light", "dark"):
+                    problems += [f"{width} {scheme}: {one}" for one in judge(browser, report.as_uri(), width, scheme, CHARTS)]
+                    browser.screenshot(folder / f"report-{width}-{scheme}.png", whole=True)
+            before = browser.evaluate("document.querySelector('canvas').toDataURL()")
+            browser.show(1600, 1000, "light")
+            if browser.evaluate("new Promise((done) => setTimeout(done, 300)).then(() => document.querySelector('canvas').toDataURL())") == before:
+                problems.append("charts do not follow a change of the colour scheme")
+            heading = browser.evaluate("document.querySelector('h1').textContent")
+            if not heading.startswith("Does it work?") or not any(heading.endswith(attack) for attack in ATTACKS):
+                problems.append(f"found the heading {heading!r}, expected the question as it was asked")
+            titles = browser.evaluate("[...document.querySelectorAll('h2')].map((one) => one.textContent)")
+            wanted = ["Results", "Effects", "Cost and quality", "Curves", "Options and metrics", "Pictures", "Design", "Plugins and environments",
+                      "Limits and notes"]
+            if titles != wanted:
+                problems.append(f"found the sections {titles}, expected {wanted}")
+            for name, (page, word) in mutants(html).items():
+                mutant = pathlib.Path(scratch) / "mutant.html"
+                mutant.write_text(page)
+                try:
+                    found = judge(browser, mutant.as_uri(), 400, "dark", CHARTS)
+                except RuntimeError as error:
+                    found = [str(error)]
+                if not found or not any(word in one for one in found):
+                    problems.append(f"the page with {name} passes; it was said of it: {found}")
+        assert not problems, "\n".join(problems)
+        print("report: 4 settings, 8 faulty pages: all right")
+
+
+if __name__ == "__main__":
+    main()
