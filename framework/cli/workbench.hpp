@@ -42,7 +42,7 @@ class ExperimentWords {
   std::string jobs_, seeds_, stall_limit_;
 };
 
-// FILE as given, or experiments/FILE.toml where there is no such file. Throws Error(bad_config) where there is neither.
+// FILE as given, or experiments/FILE.toml, or experiments/FILE/experiment.toml. Throws Error(bad_config) where there is none.
 std::filesystem::path find_experiment(const std::string& word);
 
 }  // namespace tessera

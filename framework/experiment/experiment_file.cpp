@@ -152,7 +152,7 @@ class Reader {
       problems_.add(entry.origin, entry.key, fmt::format("found {}, expected a file or a list of files", shown(entry.value)));
       return;
     }
-    for (const auto& one : list) read_extended(entry, entry.folder / one.get<std::string>());
+    for (const auto& one : list) read_extended(entry, (entry.folder / one.get<std::string>()).lexically_normal());
   }
 
   void read_extended(const Entry& entry, const fs::path& path) {
@@ -290,7 +290,8 @@ void Problems::raise() const {
 Experiment read_experiment(const fs::path& path, const std::vector<std::string>& words) { return Reader(path, words).read(); }
 
 std::string experiment_name(const fs::path& path) {
-  const auto whole = fs::weakly_canonical(path).replace_extension();
+  auto whole = fs::weakly_canonical(path).replace_extension();
+  if (whole.filename() == "experiment") whole = whole.parent_path();
   fs::path below;
   bool found = false;
   for (const auto& part : whole) {

@@ -80,7 +80,8 @@ class Problems {
 // Throws Error(bad_config) with every problem, one a line.
 Experiment read_experiment(const std::filesystem::path& path, const std::vector<std::string>& words);
 
-// "quickstart" for experiments/quickstart.toml, "sizes/width" for …/experiments/sizes/width.toml, else the file's stem.
+// "quickstart" for experiments/quickstart.toml, "sizes/width" for …/experiments/sizes/width.toml, "halton_order" for
+// …/experiments/halton_order/experiment.toml, else the file's stem.
 std::string experiment_name(const std::filesystem::path& path);
 
 }  // namespace tessera

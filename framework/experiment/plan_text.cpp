@@ -91,7 +91,17 @@ std::string cells_text(const Plan& plan) {
     for (const size_t column : shown) rows.back().push_back(all[i][column]);
   }
   auto text = table(rows);
-  if (!same.empty()) text += fmt::format("  All cells: {}\n", fmt::join(same, ", "));
+  // A line of at most a hundred columns, then the next.
+  std::string line = "  All cells: ";
+  for (size_t i = 0; i < same.size(); ++i) {
+    const auto item = same[i] + (i + 1 < same.size() ? "," : "");
+    if (line.size() + item.size() > 100) {
+      text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+      line = "    ";
+    }
+    line += item + " ";
+  }
+  if (!same.empty()) text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   return text;
 }
 
@@ -167,6 +177,22 @@ std::string cost_text(const Plan& plan) {
   return text + ")\n";
 }
 
+// Once a key and change of plugin, with the cells that it concerns.
+std::string lapsed_text(const Plan& plan) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> lapsed;
+  for (const auto& cell : plan.cells)
+    for (const auto& one : cell.lapsed) {
+      auto what = fmt::format("{} ({}): {} has it, {} has not", one.key, one.origin, one.old_plugin, one.new_plugin);
+      auto known = std::find_if(lapsed.begin(), lapsed.end(), [&](const auto& l) { return l.first == what; });
+      if (known == lapsed.end()) known = lapsed.insert(lapsed.end(), {std::move(what), {}});
+      known->second.push_back(one.cell);
+    }
+  std::string text;
+  for (const auto& [what, cells] : lapsed)
+    text += fmt::format("  {}: {}\n", cells.size() > 3 ? counted(cells.size(), "cell") : fmt::format("{}", fmt::join(cells, "; ")), what);
+  return text.empty() ? text : "\nLapsed with a change of plugin:\n" + text;
+}
+
 }  // namespace
 
 std::string PlannedStage::title() const {
@@ -197,13 +223,7 @@ std::string plan_text(const Plan& plan) {
   if (!plan.question.empty()) text += fmt::format("  {}\n", plan.question);
   if (!plan.cells.empty()) text += "\n" + cells_text(plan);
   if (!plan.stages.empty()) text += "\n" + stages_text(plan) + cost_text(plan);
-  bool first = true;
-  for (const auto& cell : plan.cells)
-    for (const auto& one : cell.lapsed) {
-      if (first) text += "\nLapsed with a change of plugin:\n";
-      first = false;
-      text += fmt::format("  {}: {} ({}): {} has it, {} has not\n", one.cell, one.key, one.origin, one.old_plugin, one.new_plugin);
-    }
+  text += lapsed_text(plan);
   return text;
 }
 

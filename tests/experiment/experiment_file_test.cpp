@@ -91,6 +91,8 @@ TEST_F(ExperimentFile, SeedsBaselineAndName) {
   EXPECT_EQ(experiment.seeds, (std::vector<int64_t>{3, 5}));
   EXPECT_EQ(experiment.question, "Why?");
   EXPECT_EQ(experiment.baseline, "a");
+  EXPECT_EQ(experiment_name("experiments/halton_order/experiment.toml"), "halton_order");
+  EXPECT_EQ(experiment_name("somewhere/mine/experiment.toml"), "mine");
   EXPECT_EQ(read_experiment("experiments/sizes/width.toml", {"seeds=3"}).seeds, (std::vector<int64_t>{0, 1, 2}));
 }
 

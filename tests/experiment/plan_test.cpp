@@ -170,8 +170,7 @@ TEST(Plan, Text) {
 Cost: unknown, no stage of these kinds has been measured in this results folder
 
 Lapsed with a change of plugin:
-  masked: prior.label_smoothing (e.toml:2:25): gpt has it, maskgit has not
-  halton: prior.label_smoothing (e.toml:2:25): gpt has it, maskgit has not
+  masked; halton: prior.label_smoothing (e.toml:2:25): gpt has it, maskgit has not
 )");
 }
 

@@ -174,6 +174,43 @@ TEST(Halton, AsksTheGoldenOrder) {
   EXPECT_EQ(session->asked[0].size(1), MaskSchedule("arccos").committed_after(0, 8, 64));
 }
 
+// The control for "does the order help": every cell once, another order for each sample, and uniform ones.
+TEST(Halton, ARandomOrderIsAnotherForEachSampleAndUniform) {
+  constexpr int64_t kRows = 400, kCells = 6;
+  auto session = uniform_session(grid(2, 3), kRows, Order::any(kCells));
+  sample(*strategy("halton", {{"steps", kCells}, {"order", std::string("random")}, {"schedule", std::string("linear")}}), *session);
+  std::vector<int64_t> first(kCells), pairs(kCells * (kCells - 1));  // a cell is asked once: no pair of equals
+  for (int64_t row = 0; row < kRows; ++row) {
+    std::vector<int64_t> asked;
+    for (const auto& positions : session->asked)
+      for (int64_t position : row_of(positions, row)) asked.push_back(position);
+    auto sorted = asked;
+    std::sort(sorted.begin(), sorted.end());
+    ASSERT_EQ(sorted, (std::vector<int64_t>{0, 1, 2, 3, 4, 5}));
+    ++first[static_cast<size_t>(asked[0])];
+    ++pairs[static_cast<size_t>(asked[0] * (kCells - 1) + asked[1] - (asked[1] > asked[0]))];
+  }
+  const auto chi_squared = [&](const std::vector<int64_t>& counts, double expected) {
+    double sum = 0;
+    for (int64_t count : counts) sum += (static_cast<double>(count) - expected) * (static_cast<double>(count) - expected) / expected;
+    return sum;
+  };
+  EXPECT_LT(chi_squared(first, 400.0 / 6), 25.7) << "5 degrees of freedom, p = 1e-4";
+  EXPECT_LT(chi_squared(pairs, 400.0 / 30), 66.2) << "29 degrees of freedom, p = 1e-4";
+  // The raster order, tested likewise, is anything but uniform.
+  std::vector<int64_t> raster = {kRows, 0, 0, 0, 0, 0};
+  EXPECT_GT(chi_squared(raster, 400.0 / 6), 25.7);
+}
+
+TEST(Halton, TheRasterOrderIsTheIndexOrder) {
+  auto session = uniform_session(grid(2, 3), 2, Order::any(6));
+  sample(*strategy("halton", {{"steps", int64_t{3}}, {"order", std::string("raster")}}), *session);
+  std::vector<int64_t> asked;
+  for (const auto& positions : session->asked)
+    for (int64_t position : row_of(positions, 1)) asked.push_back(position);
+  EXPECT_EQ(asked, (std::vector<int64_t>{0, 1, 2, 3, 4, 5}));
+}
+
 TEST(Halton, RunsOnOblongGridsAndRollsEachSample) {
   auto session = uniform_session(grid(3, 5), 6, Order::any(15));
   sample(*strategy("halton", {{"steps", int64_t{15}}, {"randomise", true}}), *session);
