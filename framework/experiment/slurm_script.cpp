@@ -53,7 +53,7 @@ case $code in
     exit 0
     ;;
   11 | 75)
-    [ -z "$ended" ] || finish 75 "told to stop by Slurm"
+    if [ -n "$ended" ]; then say "told to stop by Slurm, which says why above"; exit 75; fi
     # A time limit that leaves no time for a checkpoint would never end.
     [ "$code" = 11 ] || [ "$(newest_checkpoint)" != "$before" ] || [ "${SLURM_RESTART_COUNT:-0}" -lt 3 ] ||
       finish 75 "started $((SLURM_RESTART_COUNT + 1)) times and got no further: its time limit is too short (--slurm-time)"

@@ -269,7 +269,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "prior.behaviour = \"crahs\"\n",
                   {},
                   "e.toml:5:19: prior.behaviour: found \"crahs\", expected one of \"ok\", \"fail\", \"crash\", \"bad_plugin\", \"silent\", "
-                  "\"endless\", \"slow\", \"curve\", \"flaky\", \"greedy\"; did you mean \"crash\"?"},
+                  "\"endless\", \"slow\", \"curve\", \"flaky\", \"greedy\", \"measured\", \"train\", \"deaf\"; did you mean \"crash\"?"},
         ErrorCase{"RunOption",
                   "run.retires = 3\n",
                   {},

@@ -23,7 +23,8 @@ Json choice(const char* name, Json value, Json choices, const char* effect = "tr
 
 Json behaviour() {
   return choice("behaviour", "ok",
-                {"ok", "fail", "crash", "bad_plugin", "silent", "endless", "slow", "curve", "flaky", "greedy", "measured"}, "training");
+                {"ok", "fail", "crash", "bad_plugin", "silent", "endless", "slow", "curve", "flaky", "greedy", "measured", "train", "deaf"},
+                "training");
 }
 
 Json plugin(const char* kind, const char* id, Json options, int64_t revision = 1) {

@@ -1,5 +1,6 @@
 // The program of the double: as tessera-host, but its stages take 20 ms and write one small file that depends on the key alone. With
-// prior.behaviour = "measured" they also journal what real ones do, checkpoint, and go on from the last checkpoint.
+// prior.behaviour = "measured" they also journal what real ones do, checkpoint, and go on from the last checkpoint. With "train" a prior
+// takes 50 ms a step, and stops where it is told to.
 #include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
@@ -90,13 +91,33 @@ void measure(const Json& spec, const Lease& lease, JournalWriter& journal, int64
   }
 }
 
+// False: told to stop. One number is carried from step to step, so that a lost or doubled one changes the rest.
+bool train(const Json& spec, const Lease& lease, int64_t from, int64_t number, JournalWriter& journal) {
+  const auto& options = spec.at("settings").at("prior").at("train");
+  const int64_t steps = options.at("steps"), every = options.at("checkpoint_every");
+  std::filesystem::create_directories(lease.checkpoints());
+  const auto save = [&](int64_t step) {
+    write_file_atomically(lease.checkpoints() / checkpoint_name(step), std::to_string(number));
+    journal.write({{"t", "checkpoint"}, {"s", step}, {"file", checkpoint_name(step)}});
+  };
+  journal.write({{"t", "metric"}, {"name", "loss"}, {"axis", "step"}, {"goal", "min"}, {"unit", ""}, {"timing", false}, {"revision", 1}});
+  for (int64_t step = from + 1; step <= steps; ++step) {
+    if (stop) return save(step - 1), false;
+    sleep_ms(50);
+    number = (number * 31 + step) % 1009;
+    journal.write({{"t", "step"}, {"s", step}, {"v", {{"loss", number}}}});
+    if (step % every == 0) save(step);
+  }
+  return true;
+}
+
 ExitCode work() {
   struct sigaction action {};
   action.sa_handler = [](int number) {
     if (number == SIGUSR2) pruned = true;
     stop = true;
   };
-  for (int number : {SIGTERM, SIGINT, SIGUSR2}) sigaction(number, &action, nullptr);
+  for (int number : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2}) sigaction(number, &action, nullptr);
   const auto spec = parse_json(std::string{std::istreambuf_iterator<char>(std::cin), {}}, "spec");
   const StageFolder folder(spec.at("results").get<std::string>(), spec.at("kind"), spec.at("key"));
   if (folder.published()) return ExitCode::ok;
@@ -104,7 +125,7 @@ ExitCode work() {
   if (!lease) return ExitCode::busy;
   if (folder.published()) return ExitCode::ok;  // between the question and the lease
   const bool measured = spec.at("settings").at("prior").at("behaviour") == "measured";
-  const auto checkpoint = measured ? folder.latest_checkpoint(lease->n()) : std::nullopt;
+  const auto checkpoint = folder.latest_checkpoint(lease->n());
   const int64_t from_step = checkpoint ? checkpoint->step : 0;
   const auto uuid = make_uuid();
   const auto results = std::filesystem::path(spec.at("results").get<std::string>());
@@ -139,10 +160,14 @@ ExitCode work() {
   if (behaviour == "silent") return ExitCode::ok;
   if (behaviour == "fail" || behaviour == "bad_plugin")
     return end("failed", "the loss is NaN at step 1", behaviour == "fail" ? ExitCode::run_failed : ExitCode::bad_plugin);
+  if (behaviour == "train" &&
+      !train(spec, *lease, from_step, checkpoint ? std::stoll(read_file(checkpoint->file)) : spec.at("seed").get<int64_t>(), journal))
+    return end("interrupted", "", ExitCode::interrupted);
   if (measured)
     measure(spec, *lease, journal, from_step);
   else
     sleep_ms(behaviour == "slow" ? 400 : 20);
+  while (behaviour == "deaf") sleep_ms(50);
   while (behaviour == "endless" && !stop) sleep_ms(5);
   // A training whose loss falls to 1000 times its learning rate.
   for (int step = 1; behaviour == "curve" && step <= 10 && !stop; ++step) {
