@@ -21,6 +21,8 @@ int verb_export(const Verb&, const std::vector<std::string>&);
 int verb_tag(const Verb&, const std::vector<std::string>&);
 int verb_note(const Verb&, const std::vector<std::string>&);
 int verb_sample(const Verb&, const std::vector<std::string>&);
+int verb_rm(const Verb&, const std::vector<std::string>&);
+int verb_cache(const Verb&, const std::vector<std::string>&);
 int verb_plugins(const Verb&, const std::vector<std::string>&);
 int verb_db(const Verb&, const std::vector<std::string>&);
 int verb_doctor(const Verb&, const std::vector<std::string>&);
@@ -48,6 +50,8 @@ const std::vector<Verb>& verbs() {
       {"tag", "[TRIAL | CELL | EXPERIMENT | STAGE [NAME]] [--remove]", "Give a tag, which `ls tag=NAME` finds; list tags", verb_tag},
       {"note", "[TRIAL | CELL | EXPERIMENT | STAGE [TEXT]] [--remove]", "Write a note, which `show` prints; list notes", verb_note},
       {"sample", "TRIAL [sampling.key=value …]", "Sample a finished trial's prior in another way", verb_sample},
+      {"rm", "EXPERIMENT | CELL | TRIAL [--yes]", "Take trials out of the current ones; say first what that means", verb_rm},
+      {"cache", "gc [--keep-tagged] [--older-than DAYS] [--yes]", "List files that no current trial needs, and remove them", verb_cache},
       {"plugins", "[list | describe KIND/ID | new KIND ID | check FILE [option=value …]]", "List, describe, scaffold and check plugins",
        verb_plugins},
       {"db", "rebuild | check | digest | datasette [-o FILE]", "Rebuild, check or summarise the ledger; describe it to Datasette", verb_db},

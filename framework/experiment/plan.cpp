@@ -113,6 +113,17 @@ void find_pruned(Plan& plan, const std::string& kind, const fs::path& results) {
   }
 }
 
+// What a stage to run reads must be there: a published stage without its outputs runs again. Users come after their inputs.
+void refill_hollow_inputs(Plan& plan, const fs::path& results) {
+  std::set<std::string> read;
+  for (auto stage = plan.stages.rbegin(); stage != plan.stages.rend(); ++stage) {
+    if (stage->state == StageState::reused && read.count(stage->key) && StageFolder(results, stage->kind, stage->key).hollow())
+      stage->state = StageState::to_run;
+    if (stage->state == StageState::to_run)
+      for (const auto& [slot, key] : stage->inputs) read.insert(key);
+  }
+}
+
 }  // namespace
 
 const char* to_string(StageState state) {
@@ -197,6 +208,7 @@ Plan make_plan(const Experiment& experiment, const Declarations& declarations, c
   std::map<std::string, std::optional<Json>> published;
   for (auto& stage : plan.stages) find_state(stage, results, published);
   if (experiment.run.prune.rule != "none") find_pruned(plan, experiment.run.prune.stage, results);
+  refill_hollow_inputs(plan, results);
   return plan;
 }
 

@@ -120,7 +120,7 @@ ExitCode work() {
   for (int number : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2}) sigaction(number, &action, nullptr);
   const auto spec = parse_json(std::string{std::istreambuf_iterator<char>(std::cin), {}}, "spec");
   const StageFolder folder(spec.at("results").get<std::string>(), spec.at("kind"), spec.at("key"));
-  if (folder.published()) return ExitCode::ok;
+  if (folder.published() && !folder.hollow()) return ExitCode::ok;
   const auto lease = folder.try_lease();
   if (!lease) return ExitCode::busy;
   if (folder.published()) return ExitCode::ok;  // between the question and the lease

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -28,6 +29,7 @@ void publish(const Plan& plan, const PlannedStage& stage, const std::filesystem:
     for (const auto& [file, facts] : input->at("outputs").items()) outputs[file] = facts.at("sha256");
     inputs[slot] = {{"key", key}, {"outputs", outputs}};
   }
+  std::ofstream(lease->out() / "out") << "x";
   lease->publish({{"kind", stage.kind},
                   {"key", stage.key},
                   {"parts", stage.parts},
@@ -78,6 +80,23 @@ TEST(Plan, PublishedStagesAreReused) {
   const auto after = planner.plan(kThreeArms);
   EXPECT_EQ(after.count(StageState::reused), 2U);
   EXPECT_EQ(after.stages[0].state, StageState::reused);
+}
+
+// Outputs that were removed are missed by those who read them alone.
+TEST(Plan, AHollowStageRunsAgainWhereItIsRead) {
+  Planner planner;
+  const auto before = planner.plan(kThreeArms);
+  for (const auto& stage : before.stages)
+    if (stage.kind == "data" || stage.kind == "tokenizer" || stage.kind == "tokens") {
+      publish(before, stage, planner.results(), "1");
+      std::filesystem::remove(StageFolder(planner.results(), stage.kind, stage.key).output("out"));
+    }
+  const auto after = planner.plan(kThreeArms);
+  EXPECT_EQ(after.count(StageState::reused), 0U) << "priors are to run: they read tokens, which read the rest";
+  for (const auto& stage : before.stages)
+    if (stage.kind != "data" && stage.kind != "tokenizer" && stage.kind != "tokens") publish(before, stage, planner.results(), "1");
+  const auto all = planner.plan(kThreeArms);
+  EXPECT_EQ(all.count(StageState::reused), all.stages.size()) << "nobody reads them";
 }
 
 TEST(Plan, AStageWhoseInputChangedIsStale) {

@@ -1,6 +1,8 @@
 // Verbs that pick, mark and remove trials, as a user runs them: whole texts, exit codes, JSON.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "ledger_fixture.hpp"
 
 namespace tessera {
@@ -101,6 +103,88 @@ TEST_F(TrialVerbs, TagsSayWhatTheyCannotMark) {
             std::make_pair(std::string("tessera: tag: found \" \", expected a tag of printable text\n"), 2));
   EXPECT_EQ(tessera("tag quick --remove"),
             std::make_pair(std::string("tessera: Usage: tessera tag [TRIAL | CELL | EXPERIMENT | STAGE [NAME]] [--remove]\n"), 2));
+}
+
+TEST_F(TrialVerbs, RmHidesTrialsForGoodAndKeepsTheirRows) {
+  EXPECT_EQ(
+      tessera("rm quick/masked"),
+      std::make_pair(std::string("quick/masked/0\nquick/masked/1\nWould remove 2 trials; 1 of their stages are shared with other trials, "
+                                 "6 become garbage (tessera cache gc)\nNothing was removed: add --yes\n"),
+                     0));
+  EXPECT_EQ(listed("quick").size(), 4u);
+  EXPECT_EQ(json("rm quick/masked --yes").at("stages_alone"), 6);
+  const auto check = [&] {
+    EXPECT_EQ(listed("quick"), (Names{"quick/causal/0", "quick/causal/1"}));
+    EXPECT_NE(tessera("ls quick --retired").first.find("quick/masked/1   done, removed"), std::string::npos);
+    EXPECT_NE(tessera("ls quick --retired").first.find("quick/retired/0  done, retired"), std::string::npos);
+    EXPECT_EQ(tessera("compare quick").first.find("masked"), std::string::npos);
+    EXPECT_EQ(number(results_, "SELECT count(*) FROM v_score WHERE cell = 'masked' AND NOT current AND metric = 'frechet'"), 2);
+  };
+  check();
+  const auto digest = tessera("db digest").first;
+  EXPECT_EQ(tessera("db rebuild").second, 0);
+  EXPECT_EQ(tessera("db digest").first, digest);
+  EXPECT_EQ(expected_rows(results_), "");
+  check();
+  EXPECT_EQ(
+      tessera("rm quick/masked --yes"),
+      std::make_pair(std::string("tessera: rm: cell quick/masked has no current trial; `tessera ls --retired` lists the others\n"), 2));
+  EXPECT_EQ(
+      tessera("rm quick/causal/7"),
+      std::make_pair(std::string("tessera: rm: found 'quick/causal/7', expected a trial (experiment/cell/seed), a cell (experiment/cell) "
+                                 "or an experiment; did you mean \"quick/causal/0\"?\n"),
+                     2));
+  EXPECT_EQ(tessera("rm quick --yes").second, 0);
+  EXPECT_EQ(tessera("ls").first, "No experiments yet: tessera run experiments/quickstart.toml\n");
+}
+
+TEST_F(TrialVerbs, GcRemovesWhatNoCurrentTrialNeeds) {
+  tessera("ls");  // the double's front is dead, its process number is another's
+  const auto running = tessera("cache gc");
+  EXPECT_EQ(running.second, 1);
+  EXPECT_EQ(running.first,
+            "tessera: cache gc: found a front at work: tessera [\"tessera\",\"run\",\"q.toml\"], expected nothing that runs: nothing was "
+            "removed\n");
+  auto journal = read_file(results_.folder() / "fronts/front-new.jsonl");
+  journal.resize(journal.rfind("{\"t\":\"end\""));  // the torn line, mended
+  const auto lines = std::count(journal.begin(), journal.end(), '\n');
+  std::ofstream(results_.folder() / "fronts/front-new.jsonl") << journal << Json{{"t", "end"}, {"state", "done"}, {"q", lines}} << "\n";
+  const auto checkpoint = results_.folder() / "stages/prior-p-causal-0/runs/1/checkpoints/000000020.safetensors";
+  fs::create_directories(checkpoint.parent_path());
+  std::ofstream(checkpoint) << std::string(1234, 'c');
+  EXPECT_EQ(tessera("cache gc").first,
+            "stage               size  what          why\n"
+            "prior-p-causal-0  1.2 kB  1 checkpoint  published: nothing reads them\n"
+            "Would remove 1 file of 1 stage, 1.2 kB. stage.json, journals and logs stay\n"
+            "Nothing was removed: add --yes\n");
+  EXPECT_EQ(json("cache gc --older-than 2").at("files"), 0);
+  EXPECT_EQ(tessera("tag quick/masked/0 keep").second, 0);
+  EXPECT_EQ(tessera("rm quick/masked --yes").second, 0);
+  EXPECT_EQ(json("cache gc").at("files"), 1 + 2 * 3) << "prior, samples, evaluation of two trials";
+  EXPECT_EQ(json("cache gc --keep-tagged").at("files"), 3) << "those of masked/1; the checkpoint is of a tagged trial";
+  EXPECT_TRUE(fs::exists(checkpoint));
+  EXPECT_EQ(json("cache gc --keep-tagged --yes").at("files"), 3);
+  EXPECT_FALSE(fs::exists(results_.folder() / "stages/prior-p-masked-1/runs/2/out/out.safetensors"));
+  EXPECT_TRUE(fs::exists(results_.folder() / "stages/prior-p-masked-1/runs/2/journal.jsonl"));
+  EXPECT_TRUE(fs::exists(results_.folder() / "stages/prior-p-masked-0/runs/2/out/out.safetensors"));
+  const auto hollow = "SELECT group_concat(k) FROM (SELECT kind || '-' || key AS k FROM stage WHERE hollow ORDER BY 1)";
+  const std::string expected = "evaluation-e-masked-1,prior-p-masked-1,samples-s-masked-1";
+  EXPECT_EQ(text(results_, hollow), expected);
+  EXPECT_EQ(tessera("db check").second, 0);
+  const auto digest = tessera("db digest").first;
+  EXPECT_EQ(tessera("db rebuild").second, 0);
+  EXPECT_EQ(tessera("db digest").first, digest);
+  EXPECT_EQ(text(results_, hollow), expected);
+  EXPECT_EQ(json("show quick/masked/1").at("numbers").size(), 5u) << "every number is still there";
+  EXPECT_EQ(json("cache gc --yes").at("files"), 4);
+  EXPECT_EQ(tessera("cache gc").first, "Nothing to remove: every big file belongs to a current trial\n");
+  EXPECT_EQ(tessera("cache gcc"), std::make_pair(std::string("tessera: cache: found 'gcc', expected gc\n"), 2));
+  // A stage that is at work: its `alive` is locked.
+  const auto alive = results_.folder() / "stages/prior-p-causal-0/runs/2/alive";
+  EXPECT_EQ(shell("touch " + alive.string() + " && flock " + alive.string() +
+                  " " TESSERA_BINARY_DIR "/bin/tessera cache gc --yes --results " + results_.folder().string() + " 2>&1")
+                .first,
+            "tessera: cache gc: found run 2 of prior-p-causal-0 at work, expected nothing that runs: nothing was removed\n");
 }
 
 }  // namespace
