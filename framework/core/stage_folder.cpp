@@ -3,13 +3,20 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
 #include <set>
+#include <thread>
 
 #include "core/error.hpp"
 #include "core/fault.hpp"
@@ -36,11 +43,37 @@ std::vector<std::string> names_in(const fs::path& folder) {
   return names;
 }
 
-// Asks with a shared lock, so that two who ask at once do not take each other for the owner.
-bool locked_by_another(const fs::path& alive) {
-  Descriptor file(::open(alive.c_str(), O_RDONLY | O_CLOEXEC));
-  return file && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+constexpr auto kBeat = std::chrono::seconds(20);
+constexpr time_t kSilence = 120;  // six beats: clocks of machines may differ, and a file server may pause
+
+std::string this_machine() {
+  utsname name{};
+  ::uname(&name);
+  return name.nodename;
 }
+
+// Gives the file the file server's time, again and again.
+class Beat {
+ public:
+  explicit Beat(int file) {
+    // Signals are for the threads that know what to do with them.
+    sigset_t all, before;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_BLOCK, &all, &before);
+    thread_ = std::jthread([file](const std::stop_token& stop) {
+      std::mutex mutex;
+      std::condition_variable_any woken;
+      std::unique_lock lock(mutex);
+      while (!woken.wait_for(lock, stop, kBeat, [] { return false; }) && !stop.stop_requested()) ::futimens(file, nullptr);
+    });
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+
+ private:
+  std::jthread thread_;
+};
+
+bool held(const fs::path& alive) { return holder_of(alive, on_network_file_system(alive)) == Holder::alive; }
 
 Json read_stage_json(const fs::path& path) {
   Json stage = parse_json(read_file(path), path.string());
@@ -70,8 +103,7 @@ void remove_abandoned(const fs::path& runs) {
   for (const auto& name : names_in(runs)) {
     std::error_code error;
     auto age = fs::file_time_type::clock::now() - fs::last_write_time(runs / name, error);
-    if (name[0] == '.' && !error && age > std::chrono::hours(1) && !locked_by_another(runs / name / "alive"))
-      fs::remove_all(runs / name, error);
+    if (name[0] == '.' && !error && age > std::chrono::hours(1) && !held(runs / name / "alive")) fs::remove_all(runs / name, error);
   }
 }
 
@@ -104,7 +136,7 @@ std::vector<Run> StageFolder::runs() const {
     if (n < 1) continue;
     auto folder = path_ / "runs" / name;
     auto last = last_journal_line(folder / "journal.jsonl");
-    runs.push_back({n, folder, locked_by_another(folder / "alive"), last && last->is_object() && last->value("t", Json()) == "end"});
+    runs.push_back({n, folder, held(folder / "alive"), last && last->is_object() && last->value("t", Json()) == "end"});
   }
   std::sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.n < b.n; });
   return runs;
@@ -124,6 +156,7 @@ std::optional<Lease> StageFolder::try_lease() const {
   Descriptor alive(::open((prepared / "alive").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
   if (!alive) throw_system_error("create " + (prepared / "alive").string(), errno);
   if (::flock(alive.get(), LOCK_EX | LOCK_NB) != 0) throw_system_error("lock " + (prepared / "alive").string(), errno);
+  write_fully(alive.get(), this_machine() + "\n", prepared / "alive");
   TESSERA_FAULT_POINT("lease.prepared");
 
   // A folder that exists is never empty (it holds `alive`), so the rename fails if another took the number.
@@ -151,6 +184,35 @@ std::optional<Checkpoint> StageFolder::latest_checkpoint(int64_t below_n) const 
     }
   }
   return latest;
+}
+
+Lease::Lease(int64_t n, fs::path folder, Descriptor alive)
+    : n_(n), folder_(std::move(folder)), alive_(std::move(alive)), beat_(std::make_shared<Beat>(alive_.get())) {}
+
+// Asks with a shared lock, so that two who ask at once do not take each other for the owner.
+Holder holder_of(const fs::path& alive, bool network) {
+  Descriptor file(::open(alive.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return Holder::gone;
+  if (::flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) return Holder::alive;
+  if (!network) return Holder::gone;
+  char text[sizeof(utsname::nodename) + 1] = {};
+  const ssize_t size = ::pread(file.get(), text, sizeof text - 1, 0);
+  const std::string machine(text, static_cast<size_t>(std::max<ssize_t>(size, 0)));
+  if (machine.empty() || machine == this_machine() + "\n") return Holder::gone;
+  struct stat about {};
+  if (::fstat(file.get(), &about) != 0) return Holder::gone;
+  const time_t age = ::time(nullptr) - about.st_mtim.tv_sec;
+  constexpr time_t kNobodyReturns = 3600;
+  return age < kSilence ? Holder::alive : age < kNobodyReturns ? Holder::silent : Holder::gone;
+}
+
+bool on_network_file_system(const fs::path& path) {
+  struct statfs about {};
+  if (::statfs(path.c_str(), &about) != 0) return false;
+  static const std::set<uint32_t> network = {0x6969 /* NFS */,        0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */,
+                                             0x0bd00bd0 /* Lustre */, 0x00c36400 /* Ceph */, 0x47504653 /* GPFS */,
+                                             0x01021997 /* 9P */,     0x65735546 /* FUSE */, 0x19830326 /* BeeGFS */};
+  return network.count(static_cast<uint32_t>(about.f_type)) != 0;
 }
 
 bool Lease::publish(Json stage) const {

@@ -3,7 +3,8 @@
 // Invariants
 //  1 runs/<n> appears by a rename of a prepared folder whose `alive` is locked already: there is no moment at which a live run
 //    looks dead. The flock is held by its process for life and goes with it.
-//  2 Run n+1 begins only when run n is over: its journal has an end line, or its `alive` is unlocked.
+//  2 Run n+1 begins only when run n is over: its journal has an end line, or its `alive` is unlocked. On a network file system a lock of
+//    another machine may not be seen: there its `alive` is old as well, which its process touches every 20 seconds.
 //  3 Outputs stay in runs/<n>/out. stage.json alone means done; it is linked into place, so the first one wins.
 //  4 A lease saves work; correctness never depends on it: two hosts in one stage produce two runs and one stage.json.
 //
@@ -13,6 +14,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,17 +41,28 @@ class Lease {
 
  private:
   friend class StageFolder;
-  Lease(int64_t n, std::filesystem::path folder, Descriptor alive) : n_(n), folder_(std::move(folder)), alive_(std::move(alive)) {}
+  Lease(int64_t n, std::filesystem::path folder, Descriptor alive);
 
   int64_t n_;
   std::filesystem::path folder_;
   Descriptor alive_;
+  std::shared_ptr<void> beat_;  // touches `alive` until it goes
 };
+
+// Who wrote `alive`, if anybody: is it there still?
+enum class Holder {
+  alive,
+  silent,  // of another machine, and not heard of for two minutes: taken to be dead, which is not certain
+  gone,
+};
+// `network`: whether locks of other machines may be out of sight.
+Holder holder_of(const std::filesystem::path& alive, bool network);
+bool on_network_file_system(const std::filesystem::path& path);
 
 struct Run {
   int64_t n = 0;
   std::filesystem::path folder;
-  bool alive = false;  // its `alive` is locked by a process
+  bool alive = false;  // a process holds it
   bool ended = false;  // its journal has an end line
 };
 

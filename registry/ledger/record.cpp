@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 #include "core/fault.hpp"
 #include "core/files.hpp"
 #include "core/journal.hpp"
+#include "core/stage_folder.hpp"
 #include "registry/ledger/database.hpp"
 #include "registry/ledger/recorder.hpp"
 #include "registry/ledger/schema.hpp"
@@ -74,11 +74,11 @@ std::vector<LiveJournal> live_journals(const fs::path& results) {
   return live;
 }
 
-// True where the process that writes the journal is known to be dead: no line can follow.
-bool writer_is_gone(const fs::path& journal) {
+// Holder::gone: the process that writes the journal is known to be dead, no line can follow.
+Holder writer_of(const fs::path& journal, bool network) {
   const fs::path alive = journal.parent_path() / "alive";
-  if (Descriptor file(::open(alive.c_str(), O_RDONLY | O_CLOEXEC)); file) return ::flock(file.get(), LOCK_SH | LOCK_NB) == 0;
-  return journal_writer_lives(journal) == false;
+  if (std::error_code error; fs::exists(alive, error)) return holder_of(alive, network);
+  return journal_writer_lives(journal) == false ? Holder::gone : Holder::alive;
 }
 
 // Journals → rows, in transactions of bounded size. Returns the journals that are complete and will grow no more.
@@ -86,6 +86,7 @@ std::vector<LiveJournal> pass(SQLite::Database& database, const fs::path& result
                               RecordReport& report) {
   Recorder recorder(database, results);
   std::vector<LiveJournal> complete;
+  const bool network = on_network_file_system(results);
   int64_t bytes = 0;
   const auto commit = [&] {
     recorder.flush();
@@ -99,7 +100,7 @@ std::vector<LiveJournal> pass(SQLite::Database& database, const fs::path& result
   try {
     for (const auto& journal : journals) {
       // Asked before reading: what a dead writer left is all there by then.
-      const bool gone = writer_is_gone(results / journal.path);
+      const Holder writer = writer_of(results / journal.path, network);
       // What is there now: a writer that is faster than this would keep a pass going for ever.
       const auto until = static_cast<int64_t>(fs::file_size(results / journal.path));
       for (bool more = true, sound = true; more;) {
@@ -113,8 +114,8 @@ std::vector<LiveJournal> pass(SQLite::Database& database, const fs::path& result
         more = taken.more && taken.offset < until;
         bytes += taken.bytes;
         report.lines += taken.lines;
-        if (!taken.more && gone && !taken.ended) recorder.mark_killed(journal.path);
-        if (!taken.more && sound && (taken.ended || gone)) complete.push_back(journal);
+        if (!taken.more && writer != Holder::alive && !taken.ended) recorder.mark_killed(journal.path);
+        if (!taken.more && sound && (taken.ended || writer == Holder::gone)) complete.push_back(journal);
         if (bytes < kTransactionBytes) continue;
         commit();
         database.exec("BEGIN IMMEDIATE");
@@ -178,15 +179,6 @@ void forget_replaced(SQLite::Database& database, const fs::path& results, std::v
   for (const auto& path : all_journals(results))
     if (folders.count(fs::path(path).parent_path().parent_path().parent_path()) && !listed.count(path))
       live.push_back({path, results / "live" / begin_uuid(results / path)});
-}
-
-// Shared memory does not work there, and WAL needs it.
-bool on_network_file_system(const fs::path& path) {
-  struct statfs about {};
-  if (::statfs(path.c_str(), &about) != 0) return false;
-  static const std::set<uint32_t> network = {0x6969 /* NFS */,      0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */, 0x0bd00bd0 /* Lustre */,
-                                             0x00c36400 /* Ceph */, 0x47504653 /* GPFS */, 0x01021997 /* 9P */,   0x65735546 /* FUSE */};
-  return network.count(static_cast<uint32_t>(about.f_type)) != 0;
 }
 
 // Waits a moment only: where a reader keeps the mode, the next pass tries again and nothing is wrong meanwhile.
@@ -261,6 +253,7 @@ RecordReport record(const fs::path& results, std::chrono::milliseconds patience)
     auto live = live_journals(results);
     if (!live.empty()) {
       forget_replaced(database, results, live);
+      // Shared memory does not work there, and WAL needs it.
       if (!on_network_file_system(results)) set_journal_mode(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
       for (const auto& journal : pass(database, results, live, report)) {
         TESSERA_FAULT_POINT("record.before_unmark");

@@ -54,6 +54,36 @@ TEST(StageFolder, SecondLesseeWaitsForTheEndOfTheFirst) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(results.path() / "stages/prior-0123/runs"), {}), 2);
 }
 
+// Where the locks of other machines are not seen, the time of `alive` says who is there.
+TEST(StageFolder, OnANetworkFileSystemTheBeatTells) {
+  ScratchFolder folder;
+  const auto alive = folder.path() / "alive";
+  const auto written = [&](const std::string& machine, int64_t seconds_ago) {
+    write_file_atomically(alive, machine);
+    std::filesystem::last_write_time(alive, std::filesystem::file_time_type::clock::now() - std::chrono::seconds(seconds_ago));
+    return holder_of(alive, true);
+  };
+  EXPECT_EQ(holder_of(alive, true), Holder::gone) << "no such file";
+  EXPECT_EQ(written("elsewhere\n", 0), Holder::alive);
+  EXPECT_EQ(written("elsewhere\n", 100), Holder::alive);
+  EXPECT_EQ(written("elsewhere\n", 140), Holder::silent);
+  EXPECT_EQ(written("elsewhere\n", 3700), Holder::gone);
+  EXPECT_EQ(holder_of(alive, false), Holder::gone);
+  written("elsewhere\n", 0);
+  EXPECT_EQ(holder_of(alive, false), Holder::gone) << "a local file system shows every lock";
+
+  StageFolder stage(folder.path(), "prior", "0123");
+  Child holder = start_worker({"hold", folder.path().string()});
+  ASSERT_EQ(next_line(holder), "held");
+  const auto held = stage.runs()[0].folder / "alive";
+  std::filesystem::last_write_time(held, std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
+  EXPECT_EQ(holder_of(held, true), Holder::alive) << "its lock is seen";
+  holder.kill();
+  holder.wait(Clock::time_point::max());
+  std::filesystem::last_write_time(held, std::filesystem::file_time_type::clock::now());
+  EXPECT_EQ(holder_of(held, true), Holder::gone) << "of this machine: the lock says it";
+}
+
 TEST(StageFolder, EndLineEndsALiveRun) {
   ScratchFolder results;
   StageFolder stage(results.path(), "prior", "0123");
