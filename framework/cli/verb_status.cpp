@@ -150,7 +150,8 @@ int verb_watch(const Verb& verb, const std::vector<std::string>& arguments) {
     auto text = status.empty() ? std::string(kNothing) : text_of(status);
     if (line.common().json) text = to_line(json_of(status)) + "\n";
     if (terminal && drawn > 0) fmt::print("\x1b[{}A\r\x1b[J", drawn);
-    fmt::print("{}", text);
+    // Long lines are cut, not wrapped: what is drawn over next time is as many lines.
+    fmt::print("{}{}{}", terminal ? "\x1b[?7l" : "", text, terminal ? "\x1b[?7h" : "");
     std::fflush(stdout);
     if (status.empty() || std::ferror(stdout)) return 0;
     drawn = static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
