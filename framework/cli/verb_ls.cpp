@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <unordered_map>
 
 #include "cli/ledger_access.hpp"
 #include "cli/text_table.hpp"
@@ -35,20 +36,17 @@ Table experiments(SQLite::Database& database) {
 
 struct Trial {
   int64_t id = 0, seed = 0, stages = 0, stages_done = 0;
-  std::string experiment, name, cell, cell_hash, state;
+  std::string experiment, name, cell, state;
   bool current = false, removed = false;
   double cpu_seconds = 0;
   std::map<std::string, double> values;  // "part metric" → value
 };
 
 std::vector<Trial> trials_of(SQLite::Database& database, const std::string& experiment, bool retired) {
-  SQLite::Statement row(
-      database,
-      "SELECT t.id, t.trial, t.cell, t.seed, t.state, t.stages, t.stages_done, t.current, coalesce(t.cpu_seconds, 0), t.cell_hash, "
-      "t.removed FROM "
-      "v_trial t "
-      "JOIN v_cell c ON c.experiment = t.experiment AND c.cell_hash = t.cell_hash WHERE t.experiment = ?1 AND (t.current OR ?2) "
-      "ORDER BY t.current DESC, c.position, t.seed");
+  SQLite::Statement row(database,
+                        "SELECT t.id, t.trial, t.cell, t.seed, t.state, t.stages, t.stages_done, t.current, coalesce(t.cpu_seconds, 0), "
+                        "t.removed FROM v_trial t JOIN v_cell c ON c.id = t.cell_id WHERE t.experiment = ?1 AND (t.current OR ?2) "
+                        "ORDER BY t.current DESC, c.position, t.seed");
   row.bind(1, experiment);
   row.bind(2, static_cast<int>(retired));
   std::vector<Trial> trials;
@@ -58,8 +56,7 @@ std::vector<Trial> trials_of(SQLite::Database& database, const std::string& expe
     trial.cell = row.getColumn(2).getString();
     trial.seed = row.getColumn(3).getInt64(), trial.state = row.getColumn(4).getString(), trial.stages = row.getColumn(5).getInt64();
     trial.stages_done = row.getColumn(6).getInt64(), trial.current = row.getColumn(7).getInt() != 0;
-    trial.cpu_seconds = row.getColumn(8).getDouble(), trial.cell_hash = row.getColumn(9).getString();
-    trial.removed = row.getColumn(10).getInt() != 0;
+    trial.cpu_seconds = row.getColumn(8).getDouble(), trial.removed = row.getColumn(9).getInt() != 0;
     trials.push_back(std::move(trial));
   }
   return trials;
@@ -67,22 +64,21 @@ std::vector<Trial> trials_of(SQLite::Database& database, const std::string& expe
 
 // The first metric with a goal of each evaluated part says how a trial went; all of them stand in --json and in compare.
 std::vector<std::string> add_values(SQLite::Database& database, const std::string& experiment, std::vector<Trial>& trials) {
-  // By the cell's hash: a label may have stood for other options before.
-  std::map<std::string, Trial*> by_name;
-  for (auto& trial : trials) by_name[trial.cell_hash + "/" + std::to_string(trial.seed)] = &trial;
+  std::unordered_map<int64_t, Trial*> by_id;
+  for (auto& trial : trials) by_id[trial.id] = &trial;
   SQLite::Statement row(
       database,
-      "SELECT cell_hash, seed, slot, metric, value FROM v_score WHERE experiment = ? AND done AND axis = 'step' AND goal <> 'none' AND "
+      "SELECT trial_id, slot, metric, value FROM v_score WHERE experiment = ? AND done AND axis = 'step' AND goal <> 'none' AND "
       "NOT timing AND slot LIKE 'evaluation.%' AND slot <> 'evaluation.calibration'");
   row.bind(1, experiment);
   std::vector<std::string> order;
   std::set<std::string> seen, parts;
   while (row.executeStep()) {
-    const auto found = by_name.find(row.getColumn(0).getString() + "/" + row.getColumn(1).getString());
-    if (found == by_name.end() || row.isColumnNull(4)) continue;
-    const std::string part = row.getColumn(2).getString().substr(std::string("evaluation.").size());
-    const std::string name = part + " " + row.getColumn(3).getString();
-    found->second->values[name] = row.getColumn(4).getDouble();
+    const auto found = by_id.find(row.getColumn(0).getInt64());
+    if (found == by_id.end() || row.isColumnNull(3)) continue;
+    const std::string part = row.getColumn(1).getString().substr(std::string("evaluation.").size());
+    const std::string name = part + " " + row.getColumn(2).getString();
+    found->second->values[name] = row.getColumn(3).getDouble();
     if (seen.insert(name).second && parts.insert(part).second) order.push_back(name);
   }
   return order;

@@ -109,13 +109,15 @@ ComparedPart cost_of(SQLite::Database& database, const Evidence& evidence) {
            std::make_pair(pipeline_place(evidence.slots[b]), evidence.slots[b]);
   });
   PartBuilder builder("cost", evidence, "");
-  for (const size_t slot : slots)
+  for (const size_t slot : slots) {
+    const ComparedMetric metric{evidence.slots[slot], "min", "cpu s", "Processor seconds of this stage, all its runs together.", 1, true};
     for (const auto& trial : evidence.trials)
-      for (const auto& [used, stage] : trial.stages)
-        if (const auto found = seconds.find(stage); used == slot && found != seconds.end())
-          builder.add(trial.cell, trial.seed, stage,
-                      {evidence.slots[slot], "min", "cpu s", "Processor seconds of this stage, all its runs together.", 1, true},
-                      found->second);
+      for (const auto& [used, stage] : trial.stages) {
+        if (used != slot) continue;
+        if (const auto found = seconds.find(stage); found != seconds.end())
+          builder.add(trial.cell, trial.seed, stage, metric, found->second);
+      }
+  }
   return builder.build();
 }
 

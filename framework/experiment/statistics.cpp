@@ -3,12 +3,25 @@
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <utility>
 
 namespace tessera {
 
+namespace {
+
+// Found by iteration; a comparison asks it for every cell and metric, and n is nearly always the same.
+double known_t_quantile(int64_t n, double confidence) {
+  thread_local std::map<std::pair<int64_t, double>, double> known;
+  const auto [place, is_new] = known.try_emplace({n, confidence});
+  if (is_new) place->second = boost::math::quantile(boost::math::students_t(static_cast<double>(n - 1)), 0.5 + confidence / 2);
+  return place->second;
+}
+
+}  // namespace
+
 double t_half_width(double deviation, int64_t n, double confidence) {
-  const boost::math::students_t distribution(static_cast<double>(n - 1));
-  return boost::math::quantile(distribution, 0.5 + confidence / 2) * deviation / std::sqrt(static_cast<double>(n));
+  return known_t_quantile(n, confidence) * deviation / std::sqrt(static_cast<double>(n));
 }
 
 Estimate estimate(const std::vector<double>& values) {
