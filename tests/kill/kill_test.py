@@ -1,6 +1,7 @@
 """Kills hosts and fronts with SIGKILL, half at random times, half at named fault points, and starts the run again.
 
-Whatever was killed, the outputs' hashes and the ledger's digest must equal those of a run that nobody touched.
+Whatever was killed, no published stage runs again, and the outputs' hashes and the ledger's digest equal those of a run that nobody
+touched. tests/scale/kill_many_test.py kills more, with a double of the host.
 Usage: kill_test.py BIN_FOLDER KILLS [SEED]   (the seed is printed; give it to repeat a run)
 """
 import collections
@@ -52,6 +53,8 @@ class Bench:
         outputs = {}
         for path in glob.glob(f"{results}/stages/*/stage.json"):
             stage = json.load(open(path))
+            runs = [int(journal.split("/")[-2]) for journal in glob.glob(f"{os.path.dirname(path)}/runs/[0-9]*/journal.jsonl")]
+            assert max(runs) == stage["run"], f"{path} names run {stage['run']}, and the stage ran again: {sorted(runs)}"
             outputs[f"{stage['kind']}-{stage['key']}"] = {n: o["sha256"] for n, o in stage["outputs"].items()}
         digest = subprocess.run([self.front, "db", "digest", "--results", results], capture_output=True, text=True, env=environment())
         assert digest.returncode == 0, digest.stderr

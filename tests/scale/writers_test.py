@@ -1,4 +1,4 @@
-"""Sixteen writers journal at full rate while others record, query, compare and read the database as Datasette does.
+"""Sixteen writers journal at full rate while others record, query, compare, report, export and read the database as Datasette does.
 
 No row is lost or doubled, and nobody meets an error: what each writer says it wrote is held against the ledger, stage by stage.
 Usage: writers_test.py BIN_FOLDER [SECONDS [WRITERS]]      60 seconds by hand
@@ -19,7 +19,8 @@ LEDGER = """SELECT s.key, (SELECT count(*) FROM point p WHERE p.stage = s.id), (
   (SELECT count(*) FROM sample a WHERE a.stage = s.id), (SELECT count(*) FROM event e JOIN run r ON r.journal = e.journal WHERE r.stage = s.id),
   (SELECT sum(j.lines) FROM run r JOIN journal j ON j.id = r.journal WHERE r.stage = s.id),
   (SELECT count(*) FROM run r WHERE r.stage = s.id AND r.state = 'done'), s.published FROM stage s"""
-ASKED = [["query", "@best"], ["compare", "full_rate"], ["query", "SELECT count(*), sum(value) FROM v_curve WHERE metric = 'scalar_0'"], ["ls", "full_rate"]]
+ASKED = [["query", "@best"], ["compare", "full_rate"], ["query", "SELECT count(*), sum(value) FROM v_curve WHERE metric = 'scalar_0'"], ["ls", "full_rate"],
+         ["report", "full_rate", "--no-pictures", "-o", os.devnull], ["export", "full_rate"]]
 PAGES = ["SELECT name FROM sqlite_master", "SELECT count(*) FROM point", "SELECT * FROM v_trial LIMIT 101", "SELECT * FROM v_score LIMIT 101",
          "SELECT metric, count(*) AS n FROM (SELECT metric FROM point LIMIT 100000) GROUP BY metric ORDER BY n DESC LIMIT 31",
          "SELECT sum(n) FROM summary", "SELECT * FROM sample ORDER BY idx LIMIT 101"]
