@@ -11,6 +11,7 @@
 #include "core/files.hpp"
 #include "core/subprocess.hpp"
 #include "experiment/host_threads.hpp"
+#include "experiment/report/report.hpp"
 #include "registry/ledger/check.hpp"
 #include "registry/ledger/database.hpp"
 
@@ -132,6 +133,15 @@ Finding cache() {
   return good(folder.string());
 }
 
+Finding charts() {
+  try {
+    const auto library = chart_library();
+    return good(fmt::format("Chart.js, {} kB, for reports", library.size() / 1000));
+  } catch (const Error& error) {
+    return note(error.what());
+  }
+}
+
 Finding ledger(const fs::path& results) {
   if (!fs::exists(ledger_file(results))) return good("none yet; the first run makes it");
   auto database = open_read_only(ledger_file(results));
@@ -154,6 +164,7 @@ int verb_doctor(const Verb& verb, const std::vector<std::string>& arguments) {
       {"libtorch", [&] { return torch_library(common); }},
       {"plugins", [&] { return plugins(common); }},
       {"cache", cache},
+      {"charts", charts},
       {"results", [&] { return results_folder(common.results); }},
       {"disk", [&] { return disk_space(common.results); }},
       {"ledger", [&] { return ledger(common.results); }},

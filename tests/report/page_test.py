@@ -60,6 +60,22 @@ def judge(browser, url, width, scheme, charts):
     return wrong
 
 
+def paste(browser, programs, results, scratch):
+    """What goes wrong when each line below a table or a chart is pasted into a shell: names must stay words there."""
+    wrong = []
+    lines = browser.evaluate("[...document.querySelectorAll('.sql pre')].map((one) => one.textContent)")
+    if len(lines) < 16:
+        wrong.append(f"found {len(lines)} queries, expected at least 16")
+    for line in dict.fromkeys(lines):
+        done = subprocess.run(["bash", "-c", f"{line} --results {results}"], cwd=scratch, capture_output=True, text=True,
+                              env={"PATH": f"{programs.resolve()}:/usr/bin:/bin"}, check=False)
+        if done.returncode != 0 or "no row" in done.stderr:
+            wrong.append(f"{line}\nends with {done.returncode}: {done.stderr}")
+    if (scratch / "owned").exists():
+        wrong.append("a name was run by the shell")
+    return wrong
+
+
 def mutants(html):
     """Pages with one fault each, and a word of what must be said of it."""
     policy = html[html.index('<meta http-equiv="Content-Security-Policy"'):]
@@ -86,7 +102,7 @@ def main():
         report = folder / "report.html"
         subprocess.run([programs / "tessera", "report", experiment, "--results", ledger.folder, "-o", report], check=True)
         html = report.read_text()
-        assert "http://" not in html.replace("http://www.w3.org", "") and html.count("<script") == 3, "expected three scripts and no address"
+        assert "http://" not in html and html.count("<script") == 3, "expected three scripts and no address"
         problems = []
         with Browser() as browser:
             browser.call("Emulation.setScrollbarsHidden", hidden=True)
@@ -106,6 +122,7 @@ def main():
                       "Limits and notes"]
             if titles != wanted:
                 problems.append(f"found the sections {titles}, expected {wanted}")
+            problems += paste(browser, programs, ledger.folder, pathlib.Path(scratch))
             for name, (page, word) in mutants(html).items():
                 mutant = pathlib.Path(scratch) / "mutant.html"
                 mutant.write_text(page)

@@ -4,6 +4,7 @@ markup that would run a script, the marks of the page's template, quotes.
 
 report_ledger.py FOLDER [--hostile]
 """
+import base64
 import hashlib
 import json
 import math
@@ -126,7 +127,11 @@ class Results:
                 if last:
                     continue
                 self.stage("evaluation", f"e{i}{seed}", scores({"bits_per_token": ("min", 4 + 0.2 * i + draw.gauss(0, 0.02))}))
-                self.stage("samples", f"s{i}{seed}", scores({"evaluations": ("min", 8 * (i + 1)), "token_forwards": ("min", 64 * (1 + i // 2))}),
+                def sampled(run, i=i):
+                    scores({"evaluations": ("min", 8 * (i + 1)), "token_forwards": ("min", 64 * (1 + i // 2))})(run)
+                    run.add(t="sample", i=0, noise_seed=11, label=-1, ids=[1, 2], commit=[0, 1], logp=-12.5, png=base64.b64encode(b"a picture").decode())
+
+                self.stage("samples", f"s{i}{seed}", sampled,
                            {"samples.safetensors": safetensors({"images": ([16, 3, 8, 8], pixels(16))})})
                 nan = i == 1 and seed == 1
                 self.stage("evaluation", f"f{i}{seed}", scores({frechet: ("min", "nan" if nan else 0.4 - 0.05 * i + draw.gauss(0, 0.02)), "recall": ("max", 0.5 + draw.gauss(0, 0.02))}))

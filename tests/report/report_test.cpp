@@ -58,7 +58,9 @@ TEST_F(ReportOfAnExperiment, TablesAreTheAnswersToTheSqlBesideThem) {
 TEST_F(ReportOfAnExperiment, SqlOfChartsRuns) {
   const Json report = data();
   const std::map<std::string, std::vector<std::string>> arguments = {{"comparison", {}},
-                                                                     {"effects", {"frechet"}},
+                                                                     {"effects", {"frechet", "masked", "causal"}},
+                                                                     {"samples", {"nearest", "masked", "causal"}},
+                                                                     {"cost", {}},
                                                                      {"curves", {"prior", "loss"}},
                                                                      {"frontier", {"evaluations", "frechet"}},
                                                                      {"parallel", {"prior.width", "frechet"}},
@@ -70,9 +72,8 @@ TEST_F(ReportOfAnExperiment, SqlOfChartsRuns) {
     const Json answer = rows(sql, words);
     EXPECT_EQ(answer.empty(), name == "frontier") << name << ": the double counts no cost";
   }
-  EXPECT_EQ(rows(report.at("sql").at("effects"), {"quick", "frechet"}),
-            Json::parse(
-                R"([["masked", 0, "evaluation.samples.free", "frechet", 1.0], ["masked", 1, "evaluation.samples.free", "frechet", 1.0]])"));
+  EXPECT_EQ(rows(report.at("sql").at("effects"), {"quick", "frechet", "masked", "causal"}),
+            Json({{0, "evaluation.samples.free", 9.5, 8.5, 1.0}, {1, "evaluation.samples.free", 11.5, 10.5, 1.0}}));
 }
 
 // The means in the table are those of the SQL below it.

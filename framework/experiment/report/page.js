@@ -218,20 +218,42 @@
       })] });
     return table(columns, [...part.rows.map((row) => line(row, false)), ...part.calibration.map((row) => line(row, true))], part.name, false);
   }
+  // What the intervals of a comparison hang on.
+  function conditions() {
+    const said = (comparison.pinned ?? []).map((one) => (one.one ? `${one.everywhere ? 'All cells' : joined(one.cells)} share one ${one.stage}: the intervals hold for this ${one.stage}, and say nothing of another.`
+      : `${one.everywhere ? 'All cells' : joined(one.cells)} have one ${one.stage} each for all seeds: the intervals hold for these, and say nothing of others.`));
+    if (comparison.excluded?.length) said.push(`${comparison.excluded.length} trials are not finished and in no number of theirs: see limits and notes.`);
+    return said.map((text) => make('p', {}, text));
+  }
   const definitions = (part) => folded('What the columns mean', false, () => [table([{ title: 'metric' }, { title: 'definition', long: true }, { title: 'revision', number: true }],
     part.metrics.map((metric) => ({ cells: [heading(metric), metric.definition, metric.revision] })))]);
   function results() {
-    const known = ['experiment', 'question', 'baseline', 'source', 'trials', 'trials_done', 'parts', 'cost'];
-    const more = Object.entries(comparison).filter(([key, value]) => !known.includes(key) && value !== null && !(Array.isArray(value) && !value.length));
+    const known = ['experiment', 'question', 'baseline', 'source', 'trials', 'trials_done', 'parts', 'cost', 'sample_differences', 'pinned', 'excluded', 'retired_cells'];
+    const more = Object.entries(comparison).filter(([key, value]) => !known.includes(key) && value && !(Array.isArray(value) && !value.length));
     section('results', 'Results',
       comparison.parts.length ? make('p', {}, 'Mean ± standard deviation over n distinct stages; ↑ more is better, ↓ less; bold: the best mean.'
         + (data.baseline ? ` Δ: the difference from ${data.baseline}, paired by seed, with its 95 % interval; green: better, orange: worse, where the interval excludes zero.` : '')
         + ' The rows of real data calibrate: a metric that cannot tell shuffled data from real data cannot tell arms.')
         : make('p', {}, 'Nothing is evaluated yet.'),
+      ...conditions(),
       ...comparison.parts.flatMap((part) => [make('h3', {}, part.name), partTable(part), definitions(part)]),
       comparison.parts.length ? sql(data.sql.comparison) : '',
-      comparison.cost?.rows?.length ? [make('h3', {}, 'Computing'), partTable({ ...comparison.cost, name: 'Processor seconds of a stage' })].flat() : '',
+      comparison.cost?.rows?.length ? [make('h3', {}, 'Computing'), partTable({ ...comparison.cost, name: 'Processor seconds of a stage' }), sql(data.sql.cost)] : '',
       ...more.flatMap(([key, value]) => [make('h3', {}, key.replaceAll('_', ' ')), plain(value)]));
+  }
+
+  // Differences of per-sample metrics, paired by sample: how far they reach is how their interval is made.
+  function sampleTable() {
+    const list = (comparison.sample_differences ?? []).filter((one) => one.these_models);
+    if (!list.length) return null;
+    const kinds = ['these_models', 'other_trainings', 'both'];
+    const interval = (one) => one?.interval95?.map((end) => signed(number(end), decimals(number(one.interval95[1]) - number(one.interval95[0]), 0))).join(' … ') ?? '';
+    return [make('p', {}, 'Per-sample metrics, paired by sample too. These models: over other samples, for the models as they are trained; other trainings: over other seeds, '
+      + 'on these samples; both: over other seeds and other samples.'),
+    table([{ title: 'metric' }, { title: 'arm' }, { title: 'samples', number: true }, { title: 'left out', number: true }, { title: 'models', number: true }, { title: 'Δ', number: true },
+      ...kinds.map((kind) => ({ title: `95 %, ${kind.replaceAll('_', ' ')}` }))],
+    list.map((one) => ({ cells: [`${one.part} ${one.metric}`, joined(one.cells), one.samples, one.samples_left_out ?? 0, one.other_trainings?.n, number(one.these_models.mean),
+      ...kinds.map((kind) => interval(one[kind]))] })), `Differences from ${data.baseline}, sample by sample`, false), sql(data.sql.samples, list[0].metric, list[0].cells[0], list[0].from)];
   }
 
   function effects() {
@@ -241,7 +263,7 @@
       const list = measured.map((metric) => ({ metric, effects: part.rows.filter((row) => valueOf(row, metric)?.paired?.n > 0).map((row) => {
         const value = valueOf(row, metric);
         const [low, high] = value.paired.interval95?.map(number) ?? [];
-        return { cells: row.cells, mean: number(value.paired.mean), low, high, verdict: verdict(value.paired, metric.goal), value };
+        return { cells: row.cells, from: row.from ?? data.baseline, mean: number(value.paired.mean), low, high, verdict: verdict(value.paired, metric.goal), value };
       }).filter((one) => Number.isFinite(one.mean)) }))
         // Not a count that the strategy fixes.
         .filter((one) => one.effects.some((effect) => effect.low === undefined ? effect.mean !== 0 : effect.high - effect.low > 1e-12 * Math.abs(effect.mean)));
@@ -261,8 +283,10 @@
       const open = parts.length === 0 || list.length * list[0].effects.length <= 60;
       parts.push(make('h3', {}, part.name), folded(list.length === 1 ? '1 metric' : `${list.length} metrics`, open, () => [make('div', { class: 'charts' }, ...list.map(({ metric, effects: all }) =>
         figure(heading(metric), '', charts.canvas(`Differences in ${metric.name} from ${data.baseline}`, charts.forest(all, metric.unit), 74 + Math.min(12000, all.length * Math.max(16, 34 - all.length)))))),
-      folded('Numbers', false, numbers), sql(data.sql.effects, list[0].metric.name)]));
+      folded('Numbers', false, numbers), sql(data.sql.effects, list[0].metric.name, list[0].effects[0].cells[0], list[0].effects[0].from)]));
     }
+    const samples = sampleTable();
+    if (samples) parts.push(make('h3', {}, 'Sample by sample'), ...samples);
     section('effects', 'Effects', parts.length ? make('p', {}, `Differences from ${data.baseline}, paired by seed, with 95 % t-intervals. Green: better, orange: worse, grey: the interval holds zero.`) : '', parts);
   }
 
@@ -369,10 +393,15 @@
       tables.environments.rows.length ? [environments(), sql(tables.environments.sql)] : '');
   }
   function open() {
+    const excluded = (comparison.excluded ?? []).map((one) => ({ cells: [one.cell, one.seed, one.stage, one.state, one.error ?? '', (one.parts ?? []).join(', '), one.censored ? 'yes' : ''] }));
     const limits = [
-      tables.unfinished.rows.length ? [make('h3', {}, 'Not finished'), answered(tables.unfinished, 'Stages without a result', ['error']), sql(tables.unfinished.sql)] : [],
+      excluded.length ? [make('h3', {}, 'Trials left out'), table([{ title: 'cell' }, { title: 'seed', number: true }, { title: 'stage' }, { title: 'state' }, { title: 'error', long: true },
+        { title: 'is in no number of', long: true }, { title: 'censored', hint: 'Stopped because it did badly' }], excluded, 'Trials left out', false)] : [],
+      comparison.retired_cells?.length ? [make('p', {}, `Cells of older versions of the file, left out: ${comparison.retired_cells.join(', ')}.`)] : [],
+      tables.unfinished.rows.length ? [folded(tables.unfinished.rows.length === 1 ? '1 stage without a result' : `${tables.unfinished.rows.length} stages without a result`, false,
+        () => [answered(tables.unfinished, 'Stages without a result', ['error'])]), sql(tables.unfinished.sql)] : [],
       tables.nan.rows.length ? [make('h3', {}, 'Values that are not numbers'), answered(tables.nan, 'Series with NaN: these values are in no mean'), sql(tables.nan.sql)] : [],
-      tables.notes.rows.length ? [make('h3', {}, 'Notes and tags'), table(['on', 'kind', 'text', 'time'].map((title) => ({ title, long: title === 'text' })), tables.notes.rows.map((row) => ({ cells: row.slice(0, 4) })), 'Notes and tags'), sql(tables.notes.sql)] : [],
+      tables.notes.rows.length ? [make('h3', {}, 'Notes and tags'), table(['on', 'kind', 'text', 'time'].map((title) => ({ title, long: title === 'text' })), tables.notes.rows.map((row) => ({ cells: row.slice(0, 4) })), 'Notes and tags', false), sql(tables.notes.sql)] : [],
       data.notes.length ? [make('h3', {}, 'What this report lacks'), plain(data.notes)] : []].flat();
     section('limits', 'Limits and notes', limits);
   }

@@ -60,7 +60,9 @@ std::string integrity(const std::string& text) {
   return "'sha256-" + base64_encode(bytes) + "'";
 }
 
-std::string find_library(const std::filesystem::path& asked) {
+}  // namespace
+
+std::string chart_library(const std::filesystem::path& asked) {
   const std::filesystem::path file = asked.empty() ? kChartJs : asked;
   if (!std::filesystem::exists(file))
     throw Error(
@@ -75,8 +77,6 @@ std::string find_library(const std::filesystem::path& asked) {
                             file.string()));
   return text;
 }
-
-}  // namespace
 
 std::string report_page(const std::string& title, const Json& data, const std::string& library) {
   const std::string css = kReportCss, script = std::string(kReportChartsJs) + kReportPageJs;
@@ -104,7 +104,7 @@ std::string report_page(const std::string& title, const Json& data, const std::s
 }
 
 Report make_report(SQLite::Database& database, const std::filesystem::path& results, const ReportRequest& request) {
-  const std::string library = find_library(request.chart_js);
+  const std::string library = chart_library(request.chart_js);
   Report report;
   const Json data = report_data(database, results, request, report.notes);
   report.html = report_page(data.at("experiment").get<std::string>(), data, library);

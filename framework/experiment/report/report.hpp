@@ -26,6 +26,9 @@ struct Report {
 // Current cells, published stages. Throws Error(bad_config) on an unknown experiment, Error(run_failed) where Chart.js is not found.
 Report make_report(SQLite::Database& database, const std::filesystem::path& results, const ReportRequest& request);
 
+// The text of Chart.js: of the file asked for, or of the system's package. Throws Error(run_failed) with what to install.
+std::string chart_library(const std::filesystem::path& asked = {});
+
 // What the page shows, as its script reads it: {"tables": {name: {columns, rows, sql, arguments}}, "comparison", "curves", "pictures", …}.
 Json report_data(SQLite::Database& database, const std::filesystem::path& results, const ReportRequest& request,
                  std::vector<std::string>& notes);

@@ -62,11 +62,19 @@ constexpr Question kDrawn[] = {
      "SELECT cell, slot, metric, avg(value) AS mean, count(value) AS n FROM (SELECT DISTINCT cell, slot, stage, metric, value FROM v_score "
      "WHERE experiment = ?1 AND current AND done AND (slot LIKE 'evaluation.%' OR goal <> 'none')) GROUP BY cell, slot, metric"},
     {"effects",
-     "SELECT DISTINCT a.cell, a.seed, a.slot, a.metric, a.value - b.value AS difference FROM v_score a JOIN v_score b ON b.experiment = "
-     "a.experiment "
-     "AND b.current AND b.done AND b.slot = a.slot AND b.metric = a.metric AND b.seed = a.seed AND b.stage <> a.stage "
-     "AND b.cell = (SELECT baseline FROM experiment WHERE name = ?1) "
-     "WHERE a.experiment = ?1 AND a.current AND a.done AND a.metric = ?2 ORDER BY a.slot, a.cell, a.seed"},
+     "SELECT DISTINCT a.seed, a.slot, a.value AS value, b.value AS baseline, a.value - b.value AS difference FROM v_score a JOIN v_score b "
+     "ON "
+     "b.experiment = a.experiment AND b.current AND b.done AND b.slot = a.slot AND b.metric = a.metric AND b.seed = a.seed AND b.stage <> "
+     "a.stage "
+     "WHERE a.experiment = ?1 AND a.current AND a.done AND a.metric = ?2 AND a.cell = ?3 AND b.cell = ?4 ORDER BY a.slot, a.seed"},
+    {"samples",
+     "SELECT a.seed, a.slot, a.step AS sample, a.value AS value, b.value AS baseline, a.value - b.value AS difference FROM v_curve a "
+     "JOIN v_curve b ON b.experiment = a.experiment AND b.slot = a.slot AND b.metric = a.metric AND b.seed = a.seed AND b.step = a.step "
+     "AND b.stage <> a.stage WHERE a.experiment = ?1 AND a.metric = ?2 AND a.cell = ?3 AND b.cell = ?4 ORDER BY a.slot, a.seed, a.step"},
+    {"cost",
+     "SELECT cell, slot, avg(cpu_seconds) AS cpu_seconds, count(*) AS stages FROM (SELECT DISTINCT t.cell, x.slot, v.stage, v.cpu_seconds "
+     "FROM v_trial t JOIN trial_stage x ON x.trial = t.id JOIN v_stage v ON v.id = x.stage WHERE t.experiment = ?1 AND t.current "
+     "AND v.state = 'done' AND v.kind <> 'evaluation') GROUP BY cell, slot"},
     {"curves",
      "SELECT cell, slot, step, avg(value) AS mean, min(value) AS min, max(value) AS max, count(*) AS stages FROM "
      "(SELECT DISTINCT cell, slot, stage, step, value FROM v_curve WHERE experiment = ?1 AND slot = ?2 AND metric = ?3) "
