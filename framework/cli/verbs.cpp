@@ -18,6 +18,8 @@ int verb_query(const Verb&, const std::vector<std::string>&);
 int verb_grid(const Verb&, const std::vector<std::string>&);
 int verb_report(const Verb&, const std::vector<std::string>&);
 int verb_export(const Verb&, const std::vector<std::string>&);
+int verb_curves(const Verb&, const std::vector<std::string>&);
+int verb_trace(const Verb&, const std::vector<std::string>&);
 int verb_tag(const Verb&, const std::vector<std::string>&);
 int verb_note(const Verb&, const std::vector<std::string>&);
 int verb_sample(const Verb&, const std::vector<std::string>&);
@@ -47,6 +49,8 @@ const std::vector<Verb>& verbs() {
        verb_report},
       {"export", "EXPERIMENT [METRIC …] [--format F] [-o FILE]", "Write scores as CSV or JSON, the comparison as LaTeX or Markdown",
        verb_export},
+      {"curves", "EXPERIMENT METRIC [-o FILE.svg]", "Draw a metric by step, a line a cell", verb_curves},
+      {"trace", "TRIAL [REQUEST] [-o FILE.png]", "Show the order in which a sampling strategy committed tokens", verb_trace},
       {"tag", "[TRIAL | CELL | EXPERIMENT | STAGE [NAME]] [--remove]", "Give a tag, which `ls tag=NAME` finds; list tags", verb_tag},
       {"note", "[TRIAL | CELL | EXPERIMENT | STAGE [TEXT]] [--remove]", "Write a note, which `show` prints; list notes", verb_note},
       {"sample", "TRIAL [sampling.key=value …]", "Sample a finished trial's prior in another way", verb_sample},
