@@ -44,7 +44,7 @@ std::vector<Picture> draw_pictures(const Plan& plan, const CommonOptions& common
   for (const auto& request : requests_of(plan)) {
     const auto file = results / "pictures" / file_stem(fmt::format("{}-{}.png", plan.experiment, request));
     try {
-      const auto grid = draw_grid(database, results, {plan.experiment, {request}, std::nullopt, 12});
+      const auto grid = draw_grid(database, results, {plan.experiment, {request}, std::nullopt, 12, {}});
       fs::create_directories(file.parent_path());
       write_file_atomically(file, encode_png(grid.image));
       pictures.push_back({request, file, grid.rows, grid.notes, ""});

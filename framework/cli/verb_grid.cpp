@@ -1,4 +1,4 @@
-// grid: one PNG of originals, reconstructions, samples and completions by arm, at one seed.
+// grid: one PNG of originals, reconstructions, samples and completions, a row a cell or trial, at one noise seed.
 #include <fmt/format.h>
 
 #include <boost/program_options.hpp>
@@ -20,13 +20,14 @@ int verb_grid(const Verb& verb, const std::vector<std::string>& arguments) {
   int64_t seed = -1;
   line.options().add_options()("out,o", po::value(&out)->value_name("FILE.png"), "Where to write (default: grid.png).")(
       "request", po::value(&request.requests)->composing()->value_name("NAME"),
-      "An entry of sampling.requests; may be repeated (default: all).")("seed", po::value(&seed)->value_name("N"),
-                                                                        "Seed of the trials (default: the least that has samples).")(
+      "An entry of sampling.requests; may be repeated (default: all).")(
+      "seed", po::value(&seed)->value_name("N"), "Seed of the experiments' trials (default: the least that has samples).")(
       "columns", po::value(&request.columns)->value_name("N"), "Images a row (default: 12).");
-  if (!line.parse(arguments, 1, 1)) return 0;
+  if (!line.parse(arguments, 1)) return 0;
   if (request.columns < 1 || request.columns > 64)
     throw Error(ExitCode::bad_config, fmt::format("--columns: found {}, expected a number from 1 to 64", request.columns));
   request.experiment = line.words()[0];
+  request.also.assign(line.words().begin() + 1, line.words().end());
   if (seed >= 0) request.seed = seed;
   if (out.empty()) out = "grid.png";
   auto database = open_ledger(line.common());

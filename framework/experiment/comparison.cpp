@@ -152,7 +152,8 @@ std::string find_ledger_experiment(SQLite::Database& database, const std::string
   for (const std::string prefix : {"./", "experiments/"})
     if (wanted.rfind(prefix, 0) == 0) wanted = wanted.substr(prefix.size());
   if (wanted.size() > 5 && wanted.compare(wanted.size() - 5, 5, ".toml") == 0) wanted.resize(wanted.size() - 5);
-  if (const std::string file = "/experiment"; wanted.size() > file.size() && wanted.compare(wanted.size() - file.size(), file.size(), file) == 0)
+  if (const std::string file = "/experiment";
+      wanted.size() > file.size() && wanted.compare(wanted.size() - file.size(), file.size(), file) == 0)
     wanted.resize(wanted.size() - file.size());
   std::vector<std::string> names, ending;
   SQLite::Statement row(database, "SELECT name FROM experiment ORDER BY name");

@@ -12,6 +12,7 @@
 #include "core/stage_folder.hpp"
 #include "experiment/bitmap_font.hpp"
 #include "experiment/comparison.hpp"
+#include "experiment/subject.hpp"
 
 namespace tessera {
 namespace fs = std::filesystem;
@@ -29,6 +30,7 @@ struct Row {
 
 struct NamedStage {
   std::string cell, slot, kind, key;
+  int64_t noise_seed = -1;  // of samples; -1: not on record
 };
 
 // The first images of an array n × C × H × W of bytes; grey ones become RGB.
@@ -50,19 +52,64 @@ std::vector<Image8> images_of(const fs::path& file, const char* name, int64_t co
   return images;
 }
 
-std::vector<NamedStage> stages_at(SQLite::Database& database, const std::string& experiment, int64_t seed) {
+// Of the experiment's current trials at the seed, or of one trial; `named` puts the experiment before the cell.
+std::vector<NamedStage> stages_at(SQLite::Database& database, const std::string& experiment, const std::optional<int64_t>& trial,
+                                  int64_t seed, bool named) {
   SQLite::Statement row(
       database,
-      "SELECT t.cell, x.slot, s.kind, s.key FROM v_trial t JOIN v_cell c ON c.experiment = t.experiment AND c.cell_hash = t.cell_hash "
+      "SELECT CASE WHEN ?3 IS NULL THEN t.cell WHEN ?4 THEN t.trial ELSE t.experiment || '/' || t.cell END, x.slot, s.kind, s.key, "
+      "coalesce((SELECT noise_seed FROM sample a WHERE a.stage = s.id LIMIT 1), -1) FROM v_trial t JOIN v_cell c ON c.experiment = "
+      "t.experiment AND c.cell_hash = t.cell_hash "
       "JOIN trial_stage x ON x.trial = t.id JOIN stage s ON s.id = x.stage "
-      "WHERE t.experiment = ? AND t.seed = ? AND t.current AND s.published IS NOT NULL ORDER BY c.baseline DESC, c.position, x.slot");
+      "WHERE CASE WHEN ?4 THEN t.id = ?5 ELSE t.experiment = ?1 AND t.seed = ?2 AND t.current END AND s.published IS NOT NULL ORDER BY "
+      "c.baseline DESC, c.position, x.slot");
   row.bind(1, experiment);
   row.bind(2, seed);
+  if (named) row.bind(3, 1);
+  row.bind(4, trial ? 1 : 0);
+  if (trial) row.bind(5, *trial);
   std::vector<NamedStage> stages;
   while (row.executeStep())
-    stages.push_back(
-        {row.getColumn(0).getString(), row.getColumn(1).getString(), row.getColumn(2).getString(), row.getColumn(3).getString()});
+    stages.push_back({row.getColumn(0).getString(), row.getColumn(1).getString(), row.getColumn(2).getString(),
+                      row.getColumn(3).getString(), row.getColumn(4).getInt64()});
   return stages;
+}
+
+// What the words of a request name.
+struct Shown {
+  Subject subject;
+  std::optional<int64_t> trial;  // its id
+};
+
+std::vector<Shown> shown_by(SQLite::Database& database, const GridRequest& request) {
+  std::vector<std::string> words = request.also;
+  words.insert(words.begin(), request.experiment);
+  std::vector<Shown> shown;
+  // One word alone that is no trial is an experiment: that is what its error says.
+  for (const auto& word : words) {
+    Subject subject;
+    if (words.size() == 1 && word.find('/') == std::string::npos) {
+      subject.kind = Subject::experiment;
+      subject.experiment_name = subject.name = find_ledger_experiment(database, word);
+    } else {
+      subject = find_subject(database, "grid", word, {Subject::trial, Subject::experiment});
+    }
+    shown.push_back({subject, subject.kind == Subject::trial ? std::optional<int64_t>(subject.id) : std::nullopt});
+  }
+  return shown;
+}
+
+// Rows at another noise seed than the first row's are told: their draws are not the same.
+void note_noise_seeds(const std::vector<NamedStage>& stages, PictureGrid& grid) {
+  const NamedStage* first = nullptr;
+  for (const auto& stage : stages) {
+    if (stage.kind != "samples" || stage.noise_seed < 0) continue;
+    if (!first) first = &stage;
+    if (stage.noise_seed == first->noise_seed) continue;
+    grid.notes.push_back(fmt::format("{} drew its samples at noise seed {}, {} at {}: columns are not the same noise", stage.cell,
+                                     stage.noise_seed, first->cell, first->noise_seed));
+    return;
+  }
 }
 
 int64_t first_seed(SQLite::Database& database, const std::string& experiment) {
@@ -167,10 +214,20 @@ std::vector<NamedStage> of_slot(const std::vector<NamedStage>& stages, const std
 }  // namespace
 
 PictureGrid draw_grid(SQLite::Database& database, const fs::path& results, const GridRequest& request) {
-  const std::string experiment = find_ledger_experiment(database, request.experiment);
+  const auto shown = shown_by(database, request);
   PictureGrid grid;
-  grid.seed = request.seed ? *request.seed : first_seed(database, experiment);
-  const auto stages = stages_at(database, experiment, grid.seed);
+  grid.seed = request.seed.value_or(-1);
+  for (const auto& one : shown)
+    if (!request.seed && !one.trial) grid.seed = std::max(grid.seed, first_seed(database, one.subject.experiment_name));
+  if (grid.seed < 0) grid.seed = shown[0].subject.seed.value_or(0);
+  std::vector<NamedStage> stages;
+  for (const auto& one : shown) {
+    auto more = stages_at(database, one.subject.experiment_name, one.trial, grid.seed, shown.size() > 1);
+    if (more.empty())
+      throw Error(ExitCode::run_failed,
+                  fmt::format("grid: {} has nothing to show at seed {}", one.subject.name, one.subject.seed.value_or(grid.seed)));
+    stages.insert(stages.end(), more.begin(), more.end());
+  }
 
   std::set<std::string> known;
   for (const auto& stage : stages)
@@ -192,8 +249,9 @@ PictureGrid draw_grid(SQLite::Database& database, const fs::path& results, const
   if (rows.rows.size() > 1) rows.rows[1].begins_group = false;
   for (const auto& name : wanted) rows.add(of_slot(stages, kSamplesSlot + name), name, "samples.safetensors", "images", true);
   grid.notes = rows.notes;
+  note_noise_seeds(stages, grid);
   if (rows.rows.empty())
-    throw Error(ExitCode::run_failed, fmt::format("grid: {} has nothing to show at seed {}{}", experiment, grid.seed,
+    throw Error(ExitCode::run_failed, fmt::format("grid: {} has nothing to show at seed {}{}", shown[0].subject.name, grid.seed,
                                                   grid.notes.empty() ? "" : ": " + grid.notes[0]));
   spread(rows.rows, static_cast<size_t>(request.columns));
   for (const auto& row : rows.rows) grid.rows.push_back(row.label);

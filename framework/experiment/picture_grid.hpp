@@ -1,5 +1,6 @@
-// One picture of an experiment at one seed: originals, reconstructions, then samples by request and arm, a row each. A column is
-// one index, spread over the first 64, of samples and validation images alike: a completion stands below what it completes.
+// One picture of an experiment, or of trials of several, at one noise seed: originals, reconstructions, then samples by request and arm, a
+// row each. A column is one index, spread over the first 64, of samples and validation images alike: a completion stands below what it
+// completes, and two strategies' first draws for one index are the same noise.
 #pragma once
 #include <SQLiteCpp/Database.h>
 
@@ -13,10 +14,11 @@
 namespace tessera {
 
 struct GridRequest {
-  std::string experiment;
+  std::string experiment;             // or a trial
   std::vector<std::string> requests;  // entries of sampling.requests ("free", "top_half"); empty: all
-  std::optional<int64_t> seed;        // of the trials; empty: the least that has samples
+  std::optional<int64_t> seed;        // of the trials; empty: the least that all experiments have samples at. A trial has its own.
   int64_t columns = 12;
+  std::vector<std::string> also = {};  // further experiments and trials
 };
 
 struct PictureGrid {

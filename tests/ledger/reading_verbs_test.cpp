@@ -308,7 +308,7 @@ TEST(Grid, PlacesEachSampleAsItIs) {
   }
   record(results.folder());
   auto database = open_read_only(ledger_file(results.folder()));
-  const auto grid = draw_grid(database, results.folder(), {"quick", {}, std::nullopt, 12});
+  const auto grid = draw_grid(database, results.folder(), {"quick", {}, std::nullopt, 12, {}});
   EXPECT_EQ(grid.seed, 3);
   EXPECT_EQ(grid.rows, (std::vector<std::string>{"causal, free", "masked, free"}));
   const Image8 image = decode_png(encode_png(grid.image));
@@ -318,7 +318,16 @@ TEST(Grid, PlacesEachSampleAsItIs) {
   for (size_t i = 0; i < image.pixels.size(); i += 3) ++count[image.pixels[i]];
   for (uint8_t each : {40, 60, 80, 100}) EXPECT_EQ(count[each], 64 * 64) << int(each);
   EXPECT_GT(count[32], 500);  // the labels
-  EXPECT_THROW(draw_grid(database, results.folder(), {"quick", {"top_half"}, std::nullopt, 12}), Error);
+  // Trials by name, and experiments: the same rows, with names that tell them apart.
+  const auto both = draw_grid(database, results.folder(), {"quick/masked/3", {}, std::nullopt, 12, {"quick/causal/3"}});
+  EXPECT_EQ(both.rows, (std::vector<std::string>{"quick/masked/3, free", "quick/causal/3, free"}));
+  EXPECT_EQ(both.notes, std::vector<std::string>());
+  EXPECT_EQ(draw_grid(database, results.folder(), {"quick/masked/3", {}, std::nullopt, 12, {}}).rows,
+            std::vector<std::string>{"masked, free"});
+  EXPECT_EQ(draw_grid(database, results.folder(), {"quick", {}, std::nullopt, 12, {"quick/causal/3"}}).rows.size(), 2U)
+      << "a stage that is shown twice is one row";
+  EXPECT_THROW(draw_grid(database, results.folder(), {"quick/masked/4", {}, std::nullopt, 12, {}}), Error);
+  EXPECT_THROW(draw_grid(database, results.folder(), {"quick", {"top_half"}, std::nullopt, 12, {}}), Error);
 }
 
 }  // namespace
