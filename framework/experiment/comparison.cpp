@@ -20,7 +20,8 @@ ComparedMetric compared(const EvidenceMetric& metric) {
   return {metric.name, metric.goal, metric.unit, metric.definition, metric.revision, metric.timing, metric.by_sample};
 }
 
-void add_parts(SQLite::Database& database, const Evidence& evidence, const ComparisonRequest& request, Comparison& comparison) {
+void add_parts(SQLite::Database& database, const Evidence& evidence, const ComparisonRequest& request, const std::vector<size_t>& baselines,
+               Comparison& comparison) {
   const auto earlier = [](const std::string& a, const std::string& b) {
     return std::make_pair(pipeline_place(a), a) < std::make_pair(pipeline_place(b), b);
   };
@@ -32,9 +33,9 @@ void add_parts(SQLite::Database& database, const Evidence& evidence, const Compa
     for (const auto& [slot, stage] : trial.stages) {
       const auto& name = evidence.slots[slot];
       if (name == kCalibration) continue;
-      for (const auto& [metric, value] : evidence.stages.at(stage).values) {
+      for (const auto& [metric, value, n] : evidence.stages.at(stage).values) {
         auto& builder = builder_of_slot[slot];
-        if (!builder) builder = &builders.try_emplace(part_of(name), part_of(name), evidence, comparison.baseline).first->second;
+        if (!builder) builder = &builders.try_emplace(part_of(name), part_of(name), evidence, baselines).first->second;
         builder->add(trial.cell, trial.seed, stage, metrics.at(metric), value);
       }
     }
@@ -108,7 +109,8 @@ ComparedPart cost_of(SQLite::Database& database, const Evidence& evidence) {
     return std::make_pair(pipeline_place(evidence.slots[a]), evidence.slots[a]) <
            std::make_pair(pipeline_place(evidence.slots[b]), evidence.slots[b]);
   });
-  PartBuilder builder("cost", evidence, "");
+  const std::vector<size_t> no_baselines(evidence.cells.size(), kNoCell);
+  PartBuilder builder("cost", evidence, no_baselines);
   for (const size_t slot : slots) {
     const ComparedMetric metric{evidence.slots[slot], "min", "cpu s", "Processor seconds of this stage, all its runs together.", 1, true};
     for (const auto& trial : evidence.trials)
@@ -140,7 +142,8 @@ Comparison compare(SQLite::Database& database, const ComparisonRequest& request)
   comparison.retired = evidence.retired;
   comparison.trials = static_cast<int64_t>(evidence.trials.size());
   comparison.trials_done = comparison.trials - static_cast<int64_t>(comparison.excluded.size());
-  add_parts(database, evidence, request, comparison);
+  const auto baselines = baselines_of(evidence.cells, comparison.baseline);
+  add_parts(database, evidence, request, baselines, comparison);
   choose_metrics(comparison, request.metrics);
   comparison.cost = cost_of(database, evidence);
   return comparison;

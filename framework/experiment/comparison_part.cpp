@@ -35,19 +35,25 @@ ComparedRow row_of(const std::vector<Scores>& by_metric) {
 
 }  // namespace
 
-size_t baseline_of(const std::vector<std::string>& cells, size_t cell, const std::string& baseline) {
+std::vector<size_t> baselines_of(const std::vector<std::string>& cells, const std::string& baseline) {
+  std::unordered_map<std::string, size_t> places;
+  for (size_t i = 0; i < cells.size(); ++i) places.emplace(cells[i], i);
   const auto place = [&](const std::string& label) {
-    return static_cast<size_t>(std::find(cells.begin(), cells.end(), label) - cells.begin());
+    const auto found = places.find(label);
+    return found == places.end() ? kNoCell : found->second;
   };
-  const auto& label = cells[cell];
-  for (auto comma = label.find(", "); comma != std::string::npos; comma = label.find(", ", comma + 1))
-    if (const auto found = place(baseline + label.substr(comma)); found < cells.size()) return found;
-  const auto found = place(baseline);
-  return found < cells.size() ? found : std::string::npos;
+  std::vector<size_t> baselines;
+  for (const auto& label : cells) {
+    size_t found = kNoCell;
+    for (auto comma = label.find(", "); comma != std::string::npos && found == kNoCell; comma = label.find(", ", comma + 1))
+      found = place(baseline + label.substr(comma));
+    baselines.push_back(found == kNoCell ? place(baseline) : found);
+  }
+  return baselines;
 }
 
-PartBuilder::PartBuilder(std::string name, const Evidence& evidence, std::string baseline)
-    : evidence_(evidence), baseline_(std::move(baseline)), scores_(evidence.cells.size()) {
+PartBuilder::PartBuilder(std::string name, const Evidence& evidence, const std::vector<size_t>& baselines)
+    : evidence_(evidence), baselines_(baselines), scores_(evidence.cells.size()) {
   part_.name = std::move(name);
 }
 
@@ -69,7 +75,7 @@ ComparedPart PartBuilder::build() {
 // Cells that have the same stages are one row.
 void PartBuilder::add_rows() {
   std::map<std::set<int64_t>, size_t> seen;
-  std::vector<size_t> row_of_cell(scores_.size(), std::string::npos), first_cell;
+  std::vector<size_t> row_of_cell(scores_.size(), kNoCell), first_cell;
   for (size_t cell = 0; cell < scores_.size(); ++cell) {
     std::set<int64_t> stages;
     for (const auto& scores : scores_[cell])
@@ -84,14 +90,13 @@ void PartBuilder::add_rows() {
     auto& row = part_.rows[place->second];
     row.cells.push_back(evidence_.cells[cell]);
     row_of_cell[cell] = place->second;
-    row.baseline = row.baseline || baseline_of(evidence_.cells, cell, baseline_) == cell;
+    row.baseline = row.baseline || baselines_[cell] == cell;
   }
   for (size_t i = 0; i < part_.rows.size(); ++i) {
-    const auto base = baseline_of(evidence_.cells, first_cell[i], baseline_);
+    const size_t base = baselines_[first_cell[i]];
     for (size_t m = 0; m < part_.metrics.size(); ++m)
       if (part_.metrics[m].by_sample) sample_pairings_.push_back({i, m, scores_[first_cell[i]][m], {}});
-    if (!part_.rows[i].baseline && base != std::string::npos && row_of_cell[base] != std::string::npos)
-      compare_with(i, first_cell[i], row_of_cell[base], base);
+    if (!part_.rows[i].baseline && base != kNoCell && row_of_cell[base] != kNoCell) compare_with(i, first_cell[i], row_of_cell[base], base);
   }
 }
 
@@ -190,7 +195,7 @@ std::vector<ComparedRow> calibration_rows(const Evidence& evidence, const Compar
   for (const auto& trial : evidence.trials)
     for (const auto& [slot, stage] : trial.stages) {
       if (evidence.slots[slot] != kCalibration) continue;
-      for (const auto& [metric, value] : evidence.stages.at(stage).values) {
+      for (const auto& [metric, value, n] : evidence.stages.at(stage).values) {
         const auto column = columns.find(metric);
         if (column == columns.end()) continue;
         const auto [place, is_new] = found.try_emplace(column->second.first, part.metrics.size());

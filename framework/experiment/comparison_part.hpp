@@ -15,8 +15,8 @@ struct SamplePairing {
 
 class PartBuilder {
  public:
-  // `evidence` outlives the builder. `baseline`: a label, or empty.
-  PartBuilder(std::string name, const Evidence& evidence, std::string baseline);
+  // `evidence` and `baselines` outlive the builder.
+  PartBuilder(std::string name, const Evidence& evidence, const std::vector<size_t>& baselines);
   // In the order of cells and seeds.
   void add(size_t cell, int64_t seed, int64_t stage, const ComparedMetric& metric, double value);
   ComparedPart build();
@@ -32,16 +32,18 @@ class PartBuilder {
   std::vector<std::string> same_slots(size_t cell, size_t base_cell) const;
 
   const Evidence& evidence_;
-  std::string baseline_;
+  const std::vector<size_t>& baselines_;
   ComparedPart part_;
   std::vector<std::vector<Scores>> scores_;  // by cell and metric
   std::vector<SamplePairing> sample_pairings_;
 };
 
-// The cell that `cell` is measured from; npos where there is none. Labels are "arm, axis point, …": the baseline of a cell is the
-// cell of the baseline's arm at the same points of the other axes, as far as that arm has them: "masked, sampling.steps=8,
-// prior.layers=6" has "causal, prior.layers=6".
-size_t baseline_of(const std::vector<std::string>& cells, size_t cell, const std::string& baseline);
+inline constexpr size_t kNoCell = static_cast<size_t>(-1);
+
+// For each cell the one that it is measured from, itself where it is a baseline; kNoCell where there is none. Labels are "arm, axis point,
+// …": the baseline of a cell is the cell of the baseline's arm at the same points of the other axes, as far as that arm has them: "masked,
+// sampling.steps=8, prior.layers=6" has "causal, prior.layers=6".
+std::vector<size_t> baselines_of(const std::vector<std::string>& cells, const std::string& baseline);
 
 // One row a kind of calibration ("<row>.<metric>" is how they are recorded), in the columns of the part it stands below.
 std::vector<ComparedRow> calibration_rows(const Evidence& evidence, const ComparedPart& part);

@@ -76,7 +76,7 @@ void read_metrics(SQLite::Database& database, Evidence& evidence) {
 
 void read_values(SQLite::Database& database, Evidence& evidence) {
   // The value of v_score, by stage: joining trials would repeat what they share.
-  SQLite::Statement row(database, "SELECT metric, last, sum, n - n_nan FROM summary WHERE stage = ? ORDER BY metric");
+  SQLite::Statement row(database, "SELECT metric, last, sum, n - n_nan, n FROM summary WHERE stage = ? ORDER BY metric");
   for (auto& [id, stage] : evidence.stages) {
     if (!stage.done) continue;
     row.reset();
@@ -87,7 +87,7 @@ void read_values(SQLite::Database& database, Evidence& evidence) {
       if (stage.kind != "evaluation" && about.goal == "none") continue;
       const int64_t numbers = row.getColumn(3).getInt64();
       const double mean = numbers > 0 ? column_or_nan(row, 2) / static_cast<double>(numbers) : kNoNumber;
-      stage.values.emplace_back(metric, about.by_sample ? mean : column_or_nan(row, 1));
+      stage.values.push_back({metric, about.by_sample ? mean : column_or_nan(row, 1), row.getColumn(4).getInt64()});
     }
   }
 }

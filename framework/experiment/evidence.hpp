@@ -18,11 +18,17 @@ struct EvidenceMetric {
   bool by_sample = false;  // one number a sample; the stage's number is their mean
 };
 
+struct EvidenceValue {
+  int64_t metric = 0;  // id
+  double value = 0;    // NaN where it is none
+  int64_t n = 0;       // of steps or samples
+};
+
 struct EvidenceStage {
   std::string kind, key;
-  bool done = false;                               // published
-  std::string state, error;                        // of those that are not: failed, running, interrupted, killed, waiting, …
-  std::vector<std::pair<int64_t, double>> values;  // metric id, value (NaN where it is none); those that compare can show
+  bool done = false;                  // published
+  std::string state, error;           // of those that are not: failed, running, interrupted, killed, waiting, …
+  std::vector<EvidenceValue> values;  // those that compare can show
 };
 
 struct EvidenceTrial {

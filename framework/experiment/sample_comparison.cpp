@@ -14,7 +14,6 @@ class ScoreReader {
   ScoreReader(SQLite::Database& database, const Evidence& evidence, const ComparedMetric& metric)
       : evidence_(evidence), metric_(metric),
         scores_(database, "SELECT step, value FROM point WHERE stage = ? AND metric = ? ORDER BY step"),
-        count_(database, "SELECT n FROM summary WHERE stage = ? AND metric = ?"),
         data_(database, "SELECT input FROM stage_input WHERE stage = ? AND slot = 'data'") {}
 
   const SampleValues& read(int64_t stage) {
@@ -22,17 +21,12 @@ class ScoreReader {
     if (!is_new) return found->second;
     scores_.reset();
     scores_.bind(1, stage);
-    scores_.bind(2, metric_id(stage));
+    scores_.bind(2, value(stage).metric);
     while (scores_.executeStep())
       found->second.emplace_back(scores_.getColumn(0).getInt64(), scores_.isColumnNull(1) ? kNoNumber : scores_.getColumn(1).getDouble());
     return found->second;
   }
-  int64_t count(int64_t stage) {
-    count_.reset();
-    count_.bind(1, stage);
-    count_.bind(2, metric_id(stage));
-    return count_.executeStep() ? count_.getColumn(0).getInt64() : 0;
-  }
+  int64_t count(int64_t stage) const { return value(stage).n; }
   // The stage whose images it was scored on; 0 where none is on record.
   int64_t data(int64_t stage) {
     data_.reset();
@@ -41,17 +35,17 @@ class ScoreReader {
   }
 
  private:
-  int64_t metric_id(int64_t stage) const {
-    for (const auto& [id, value] : evidence_.stages.at(stage).values) {
-      const auto& metric = evidence_.metrics.at(id);
-      if (metric.name == metric_.name && metric.revision == metric_.revision) return id;
+  EvidenceValue value(int64_t stage) const {
+    for (const auto& value : evidence_.stages.at(stage).values) {
+      const auto& metric = evidence_.metrics.at(value.metric);
+      if (metric.name == metric_.name && metric.revision == metric_.revision) return value;
     }
-    return 0;
+    return {};
   }
 
   const Evidence& evidence_;
   const ComparedMetric& metric_;
-  SQLite::Statement scores_, count_, data_;
+  SQLite::Statement scores_, data_;
   std::map<int64_t, SampleValues> read_;
 };
 
