@@ -116,7 +116,7 @@ std::string comparison_text(const Comparison& comparison, size_t width) {
   for (const auto& part : comparison.parts) text += "\n" + part_text(part, width);
   if (comparison.parts.empty()) text += "\nNothing is evaluated yet.\n";
   text += differences_text(comparison, width) + sample_differences_text(comparison, width) + conditions_text(comparison, width);
-  text += left_out_text(comparison, width);
+  text += controls_text(comparison, width) + left_out_text(comparison, width);
   if (!comparison.cost.rows.empty()) text += "\n" + part_text(comparison.cost, width);
   return text;
 }

@@ -185,7 +185,7 @@ std::string sample_differences_text(const Comparison& comparison, size_t width) 
     notes += wrapped(fmt::format("{} per-sample scores were not read: name a metric (tessera compare {} METRIC) to compare them.",
                                  comparison.unread_scores, comparison.experiment),
                      width, 2);
-  if (table.empty()) return notes.empty() ? "" : fmt::format("\nDifferences from {}, sample by sample\n{}", comparison.baseline, notes);
+  if (table.empty()) return notes.empty() ? "" : fmt::format("\nDifferences from {}, paired by sample\n{}", comparison.baseline, notes);
   return fmt::format("\nDifferences from {}, paired by sample (95 % intervals)\n{}", comparison.baseline, table.text(2)) +
          wrapped(
              "these models: over other samples, for the models as they are trained; other trainings: over other seeds, on these samples; "
@@ -193,6 +193,32 @@ std::string sample_differences_text(const Comparison& comparison, size_t width) 
              "other seeds and other samples.",
              width, 2) +
          notes;
+}
+
+std::string controls_text(const Comparison& comparison, size_t width) {
+  const auto& controls = comparison.controls;
+  const bool compared =
+      std::any_of(comparison.parts.begin(), comparison.parts.end(), [](const auto& part) { return part.rows.size() > 1; });
+  if (!compared && controls.differences.empty()) return "";
+  std::string text = "\nWhat else differed\n";
+  size_t shown = 0;
+  for (const auto& one : controls.differences) {
+    if (++shown > kMostLeftOutShown) break;
+    text += wrapped(one.follows.empty() ? "uncontrolled: " + sentence(one) : fmt::format("{}: follows from {}", sentence(one), one.follows),
+                    width, 2);
+  }
+  if (controls.differences.size() > kMostLeftOutShown)
+    text += fmt::format("  and {} more: --json lists them all\n", controls.differences.size() - kMostLeftOutShown);
+  if (controls.uncontrolled() == 0)
+    text += wrapped(
+        "Nothing uncontrolled is on record: plugin code, data, library, machine, threads, precision and steps agree but for what options "
+        "ask.",
+        width, 2);
+  TextTable table({{"trained"}, {"steps", true}, {"weights", true}});
+  for (const auto& one : controls.budgets)
+    table.add({fmt::format("{} {}", one.slot, one.cell), std::to_string(one.steps),
+               fmt::format("{:.2f} MB", static_cast<double>(one.weights_bytes) / 1e6)});
+  return table.empty() ? text : text + table.text(2);
 }
 
 std::string left_out_text(const Comparison& comparison, size_t width) {

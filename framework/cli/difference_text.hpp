@@ -12,6 +12,8 @@ std::string differences_text(const Comparison& comparison, size_t width);
 std::string sample_differences_text(const Comparison& comparison, size_t width);
 // What seeds and cells have in common: pinned stages, shared stages, seeds without a pair.
 std::string conditions_text(const Comparison& comparison, size_t width);
+// Facts in which cells differ: those that nobody asked for, those that follow from options, and what training was given.
+std::string controls_text(const Comparison& comparison, size_t width);
 // Trials, numbers and cells that the tables do not count.
 std::string left_out_text(const Comparison& comparison, size_t width);
 

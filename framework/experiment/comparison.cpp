@@ -145,6 +145,7 @@ Comparison compare(SQLite::Database& database, const ComparisonRequest& request)
   const auto baselines = baselines_of(evidence.cells, comparison.baseline);
   add_parts(database, evidence, request, baselines, comparison);
   choose_metrics(comparison, request.metrics);
+  comparison.controls = controls_of(database, evidence, baselines);
   comparison.cost = cost_of(database, evidence);
   return comparison;
 }

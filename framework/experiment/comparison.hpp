@@ -10,6 +10,7 @@
 #include "core/json.hpp"
 #include "experiment/exclusions.hpp"
 #include "experiment/sample_difference.hpp"
+#include "experiment/uncontrolled.hpp"
 
 namespace tessera {
 
@@ -65,6 +66,7 @@ struct Comparison {
   std::vector<ComparedPart> parts;
   std::vector<ComparedSamples> samples;
   int64_t read_scores = 0, unread_scores = 0;  // per-sample scores, where no metric was named
+  Controls controls;
   std::vector<ExcludedTrial> excluded;
   std::vector<PinnedStage> pinned;
   std::vector<std::string> retired;  // cells of older versions of the file that have finished trials; they are left out

@@ -78,17 +78,12 @@ Json to_json(const Comparison& comparison) {
   for (const auto& one : comparison.pinned)
     pinned.push_back({{"stage", one.slot}, {"cells", one.cells}, {"one", one.one}, {"everywhere", one.everywhere}});
   for (const auto& one : comparison.samples) samples.push_back(samples_json(one));
-  return {{"experiment", comparison.experiment},
-          {"question", comparison.question},
-          {"baseline", comparison.baseline},
-          {"trials", comparison.trials},
-          {"trials_done", comparison.trials_done},
-          {"parts", std::move(parts)},
-          {"sample_differences", std::move(samples)},
-          {"sample_scores_unread", comparison.unread_scores},
-          {"excluded", to_json(comparison.excluded)},
-          {"retired_cells", comparison.retired},
-          {"pinned", std::move(pinned)},
+  return {{"experiment", comparison.experiment},      {"question", comparison.question},
+          {"baseline", comparison.baseline},          {"trials", comparison.trials},
+          {"trials_done", comparison.trials_done},    {"parts", std::move(parts)},
+          {"sample_differences", std::move(samples)}, {"sample_scores_unread", comparison.unread_scores},
+          {"controls", to_json(comparison.controls)}, {"excluded", to_json(comparison.excluded)},
+          {"retired_cells", comparison.retired},      {"pinned", std::move(pinned)},
           {"cost", part_json(comparison.cost)}};
 }
 

@@ -2,6 +2,7 @@
 
 #include <SQLiteCpp/Statement.h>
 
+#include <algorithm>
 #include <map>
 
 namespace tessera {
@@ -16,6 +17,7 @@ std::unordered_map<int64_t, size_t> read_cells(SQLite::Database& database, const
   std::unordered_map<int64_t, size_t> places;
   while (row.executeStep()) {
     places[row.getColumn(0).getInt64()] = evidence.cells.size();
+    evidence.cell_ids.push_back(row.getColumn(0).getInt64());
     evidence.cells.push_back(row.getColumn(1).getString());
   }
   return places;
@@ -76,14 +78,16 @@ void read_metrics(SQLite::Database& database, Evidence& evidence) {
 
 void read_values(SQLite::Database& database, Evidence& evidence) {
   // The value of v_score, by stage: joining trials would repeat what they share.
-  SQLite::Statement row(database, "SELECT metric, last, sum, n - n_nan, n FROM summary WHERE stage = ? ORDER BY metric");
+  SQLite::Statement row(database, "SELECT metric, last, sum, n - n_nan, n, steps FROM summary WHERE stage = ? ORDER BY metric");
   for (auto& [id, stage] : evidence.stages) {
     if (!stage.done) continue;
+    const bool trained = stage.kind == "tokenizer" || stage.kind == "prior";
     row.reset();
     row.bind(1, id);
     while (row.executeStep()) {
       const int64_t metric = row.getColumn(0).getInt64();
       const auto& about = evidence.metrics.at(metric);
+      if (trained && !about.by_sample) stage.steps = std::max(stage.steps, row.getColumn(5).getInt64());
       if (stage.kind != "evaluation" && about.goal == "none") continue;
       const int64_t numbers = row.getColumn(3).getInt64();
       const double mean = numbers > 0 ? column_or_nan(row, 2) / static_cast<double>(numbers) : kNoNumber;

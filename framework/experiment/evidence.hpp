@@ -28,6 +28,7 @@ struct EvidenceStage {
   std::string kind, key;
   bool done = false;                  // published
   std::string state, error;           // of those that are not: failed, running, interrupted, killed, waiting, …
+  int64_t steps = 0;                  // trained: of tokenizers and priors, the highest step that has a value
   std::vector<EvidenceValue> values;  // those that compare can show
 };
 
@@ -38,6 +39,7 @@ struct EvidenceTrial {
 };
 
 struct Evidence {
+  std::vector<int64_t> cell_ids;
   std::vector<std::string> cells;  // the baseline first, else in the order of the file
   std::vector<std::string> slots;  // "tokenizer", "evaluation.samples.free", …
   std::vector<EvidenceTrial> trials;

@@ -61,6 +61,10 @@ What the differences rest on
   All seeds share one tokenizer: the intervals hold for this tokenizer, and say nothing of another.
   Same tokenizer as causal at every seed: masked.
 
+What else differed
+  Nothing uncontrolled is on record: plugin code, data, library, machine, threads, precision and
+  steps agree but for what options ask.
+
 Left out
   1 cell of older versions of the file with finished trials: tessera ls quick --retired
 

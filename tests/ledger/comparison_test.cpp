@@ -1,0 +1,279 @@
+// compare as a user runs it, on ledgers in which one thing at a time is not as it should be: whole texts, exit codes, JSON.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "experiment/comparison.hpp"
+#include "ledger_fixture.hpp"
+
+namespace tessera {
+namespace {
+
+// A stage made by one run or more, with what it ran on.
+struct Made {
+  std::string kind, key;
+  Json values = Json::object();  // metric -> number, or a list: one a sample
+  Json env = {{"torch", "2.11"}, {"threads", 2}, {"host", "a"}, {"pid", 1}};
+  std::string plugin_sha = "ab12";
+  Json parts = Json::object();
+  Json inputs = Json::object();
+  std::string state = "done";
+  int n = 1;
+  int64_t from_step = 0, step = 1;
+};
+
+class Comparisons : public ::testing::Test {
+ protected:
+  Comparisons() : results_("comparison"), front_(results_.front("f", 1)) {}
+
+  void make(const Made& made) {
+    FakeJournal journal(results_.folder(), fmt::format("stages/{}-{}/runs/{}/journal.jsonl", made.kind, made.key, made.n),
+                        fmt::format("run-{}-{}", made.key, made.n),
+                        {{"what", "run"},
+                         {"stage", made.key},
+                         {"kind", made.kind},
+                         {"n", made.n},
+                         {"from_step", made.from_step},
+                         {"parts", made.parts},
+                         {"inputs", made.inputs},
+                         {"seed", 7},
+                         {"time", 1000.0 + made.n},
+                         {"env", made.env},
+                         {"plugins", {{"prior", {{"id", "gpt"}, {"file", "gpt.so"}, {"sha256", made.plugin_sha}, {"revision", 3}}}}}});
+    for (const auto& [name, value] : made.values.items()) {
+      journal.metric(name, value.is_array() ? "sample" : "step");
+      if (!value.is_array()) {
+        journal.step(made.step, {{name, value}});
+        continue;
+      }
+      Json indices = Json::array();
+      for (size_t i = 0; i < value.size(); ++i) indices.push_back(i);
+      journal.write({{"t", "points"}, {"m", name}, {"i", indices}, {"v", value}});
+    }
+    if (made.state == "done") results_.publish(journal, made.kind, made.key, made.n);
+    journal.end(made.state);
+  }
+  void trial(const std::string& cell, int seed, const Json& stages) { FakeResults::trial(front_, "quick", cell, seed, stages); }
+  void declare(const std::vector<std::string>& cells) { FakeResults::declare(front_, "quick", cells); }
+
+  std::pair<std::string, int> tessera(const std::string& arguments) const {
+    auto [text, status] = shell(TESSERA_BINARY_DIR "/bin/tessera " + arguments + " --results " + results_.folder().string() + " 2>&1");
+    return {text, WEXITSTATUS(status)};
+  }
+  // From this heading to the next empty line.
+  std::string block(const std::string& heading, const std::string& arguments = "compare quick") const {
+    const auto text = tessera(arguments).first;
+    const auto begin = text.find(heading);
+    if (begin == std::string::npos) return "no such block in\n" + text;
+    return text.substr(begin, text.find("\n\n", begin) + 1 - begin);
+  }
+  Json json(const std::string& arguments = "compare quick") const { return Json::parse(tessera(arguments + " --json").first); }
+
+  FakeResults results_;
+  FakeJournal front_;
+};
+
+TEST_F(Comparisons, OneSeedHasAnIntervalOverSamples) {
+  declare({"causal", "masked"});
+  for (const std::string cell : {"causal", "masked"}) trial(cell, 0, {{"evaluation.prior", "e-" + cell}});
+  make({"evaluation", "e-causal", {{"bits", 4.0}, {"bits_sample", {1.0, 2.0, 9.0, 4.0}}}});
+  make({"evaluation", "e-masked", {{"bits", 5.0}, {"bits_sample", {2.5, 3.0, 9.5, "nan"}}}});
+  EXPECT_EQ(block("Differences from causal, paired by seed"), R"(Differences from causal, paired by seed
+  One pair has a difference, and no interval of it.
+  1 pair cannot reach p = 0.05: the least is 1; 6 can:
+    tessera run q.toml seeds=6
+)");
+  EXPECT_EQ(block("Differences from causal, paired by sample"), R"(Differences from causal, paired by sample (95 % intervals)
+  metric, arm  samples  models     Δ  these models  other trainings  both
+  prior bits_sample ↓
+    masked           3       1  +1.0   -0.2 … +2.2
+  these models: over other samples, for the models as they are trained; other trainings: over other
+  seeds, on these samples; both: over other seeds and other samples.
+  prior bits_sample ↓: 1 sample of masked left out, which some model has no number of.
+)");
+  const auto found = json().at("sample_differences").at(0);
+  EXPECT_EQ(found.at("samples"), 3);
+  EXPECT_NEAR(found.at("these_models").at("interval95")[0].get<double>(), 1 - 4.302652729749464 * 0.5 / std::sqrt(3.0), 1e-9);
+  EXPECT_FALSE(found.at("other_trainings").contains("interval95"));
+  EXPECT_FALSE(found.contains("both"));
+  // Named: the mean too has an interval over samples.
+  const auto named = json("compare quick bits_sample").at("parts").at(0).at("rows").at(0).at("values").at("bits_sample");
+  EXPECT_EQ(named.at("over_samples").at("n"), 4);
+  EXPECT_NEAR(named.at("over_samples").at("mean").get<double>(), 4, 1e-12);
+}
+
+TEST_F(Comparisons, SamplesOfOtherImagesAreNoPairs) {
+  declare({"causal", "masked"});
+  for (const std::string cell : {"causal", "masked"}) {
+    trial(cell, 0, {{"data", "d-" + cell}, {"evaluation.prior", "e-" + cell}});
+    make({"data", "d-" + cell});
+    Made made{"evaluation", "e-" + cell, {{"bits", 4.0}, {"bits_sample", {1.0, 2.0, 9.0}}}};
+    made.inputs = {{"data", "d-" + cell}};
+    make(made);
+  }
+  EXPECT_EQ(block("Differences from causal, paired by sample"), R"(Differences from causal, paired by sample
+  prior bits_sample ↓: masked and causal were scored on different images: sample i is not the same
+  one, and no pair.
+)");
+  EXPECT_FALSE(json().at("sample_differences").at(0).at("same_data"));
+}
+
+// Two arms at two seeds on one tokenizer; what differs between them is what each test says.
+class Controlled : public Comparisons {
+ protected:
+  void experiment(const Made& causal, const Made& masked) {
+    declare({"causal", "masked"});
+    make({"tokenizer", "t", {{"loss", 1.0}}});
+    for (int seed : {0, 1})
+      for (const auto& like : {causal, masked}) {
+        const std::string key = fmt::format("{}-{}", like.key, seed);
+        trial(like.key, seed, {{"tokenizer", "t"}, {"prior", "p-" + key}, {"evaluation.prior", "e-" + key}});
+        Made prior = like;
+        prior.key = "p-" + key;
+        make(prior);
+        make({"evaluation", "e-" + key, {{"bits", 4.0 + seed * 0.5 + static_cast<double>(like.key.size() % 5) * (1 + 0.1 * seed)}}});
+      }
+  }
+  static Made prior(const std::string& cell) {
+    Made made{"prior", cell, {{"loss", 1.0}}};
+    made.parts = {{"numerics", {{"device", "cpu"}, {"precision", "fp32"}}}, {"revision", 2}};
+    return made;
+  }
+};
+
+TEST_F(Controlled, NothingElseDiffered) {
+  auto masked = prior("masked");
+  masked.env["host"] = "b", masked.env["pid"] = 2;
+  experiment(prior("causal"), masked);
+  EXPECT_EQ(block("What else differed"), R"(What else differed
+  Nothing uncontrolled is on record: plugin code, data, library, machine, threads, precision and
+  steps agree but for what options ask.
+)");
+  EXPECT_EQ(tessera("compare quick --strict").second, 0);
+}
+
+TEST_F(Controlled, EveryUncontrolledDifferenceIsListedAndStrictRefuses) {
+  auto masked = prior("masked");
+  masked.env = {{"torch", "2.12"}, {"threads", 1}, {"isa", "AVX2"}};
+  masked.plugin_sha = "cd34";
+  masked.parts = {{"numerics", {{"device", "cpu"}, {"precision", "bf16"}}}, {"revision", 3}};
+  masked.step = 7;
+  experiment(prior("causal"), masked);
+  EXPECT_EQ(block("What else differed"), R"(What else differed
+  uncontrolled: masked against causal: engine revision 3, not 2, in prior at seeds 0, 1
+  uncontrolled: masked against causal: isa AVX2, not none, in prior at seeds 0, 1
+  uncontrolled: masked against causal: numerics.precision bf16, not fp32, in prior at seeds 0, 1
+  uncontrolled: masked against causal: plugin gpt revision 3 file cd34, not revision 3 file ab12, in
+  prior at seeds 0, 1
+  uncontrolled: masked against causal: steps 7, not 1, in prior at seeds 0, 1
+  uncontrolled: masked against causal: threads 1, not 2, in prior at seeds 0, 1
+  uncontrolled: masked against causal: torch 2.12, not 2.11, in prior at seeds 0, 1
+  trained       steps  weights
+  prior causal      1  0.00 MB
+  prior masked      7  0.00 MB
+)");
+  EXPECT_EQ(tessera("compare quick --strict"),
+            std::make_pair(std::string(R"(tessera: compare --strict: found 7 uncontrolled differences, expected none:
+  masked against causal: engine revision 3, not 2, in prior at seeds 0, 1
+  masked against causal: isa AVX2, not none, in prior at seeds 0, 1
+  masked against causal: numerics.precision bf16, not fp32, in prior at seeds 0, 1
+  masked against causal: plugin gpt revision 3 file cd34, not revision 3 file ab12, in prior at seeds 0, 1
+  masked against causal: steps 7, not 1, in prior at seeds 0, 1
+  masked against causal: threads 1, not 2, in prior at seeds 0, 1
+  masked against causal: torch 2.12, not 2.11, in prior at seeds 0, 1
+)"),
+                           1));
+  EXPECT_EQ(json().at("controls").at("uncontrolled"), 7);
+}
+
+TEST_F(Controlled, WhatFollowsFromAnOptionIsExpected) {
+  for (const std::string cell : {"causal", "masked"}) {
+    if (cell == "causal") front_.write({{"t", "experiment"}, {"name", "quick"}, {"question", ""}, {"source", "q.toml"}, {"baseline", "causal"}});
+    front_.write({{"t", "cell"},
+                  {"experiment", "quick"},
+                  {"hash", "h-" + cell},
+                  {"label", cell},
+                  {"axes", {{"arm", cell}}},
+                  {"options", {{"prior.train.steps", cell == "causal" ? 1 : 7, "q.toml:1:1"}}}});
+  }
+  for (const std::string cell : {"causal", "masked"}) {
+    trial(cell, 0, {{"prior", "p-" + cell}, {"evaluation.prior", "e-" + cell}});
+    auto made = prior("p-" + cell);
+    made.step = cell == "causal" ? 1 : 7;
+    make(made);
+    make({"evaluation", "e-" + cell, {{"bits", 4.0}}});
+  }
+  EXPECT_EQ(tessera("compare quick --strict").second, 0);
+  const auto differences = json().at("controls").at("differences");
+  ASSERT_EQ(differences.size(), 1u);
+  EXPECT_EQ(differences[0].at("fact"), "steps");
+  EXPECT_EQ(differences[0].at("follows"), "prior.train.steps");
+}
+
+TEST_F(Controlled, AStageResumedElsewhereIsUncontrolledWithinItself) {
+  experiment(prior("causal"), prior("masked"));
+  for (int n : {1, 2}) {
+    auto made = prior("p-long");
+    made.n = n, made.from_step = n == 2 ? 5 : 0, made.step = n == 2 ? 9 : 3;
+    made.env["threads"] = n == 2 ? 1 : 2;
+    made.state = n == 2 ? "done" : "interrupted";
+    make(made);
+  }
+  make({"evaluation", "e-long", {{"bits", 4.0}}});
+  trial("masked", 2, {{"prior", "p-long"}, {"evaluation.prior", "e-long"}});
+  EXPECT_NE(tessera("compare quick --strict").first.find("\n  masked: resumed with another threads: 1 after 2, in prior at seed 2\n"),
+            std::string::npos)
+      << tessera("compare quick --strict").first;
+}
+
+TEST_F(Comparisons, WhatIsLeftOutIsListed) {
+  declare({"causal", "masked"});
+  for (int seed : {0, 1, 2, 3})
+    for (const std::string cell : {"causal", "masked"}) {
+      const std::string key = fmt::format("{}-{}", cell, seed);
+      const bool shared = seed == 3;
+      trial(cell, seed, {{"prior", "p-" + key}, {"evaluation.prior", shared ? "e-shared" : "e-" + key}});
+      if (cell == "masked" && seed == 2) {
+        make({"prior", "p-" + key, {}, {{"torch", "2.11"}}, "ab12", {}, {}, "failed"});
+        continue;
+      }
+      make({"prior", "p-" + key, {{"loss", 1.0}}});
+      if (!shared) make({"evaluation", "e-" + key, {{"bits", 4.0 + seed}, {"rank", cell == "masked" && seed == 1 ? Json("nan") : Json(2.0 + seed)}}});
+    }
+  make({"evaluation", "e-shared", {{"bits", 9.0}, {"rank", 5.0}}});
+  EXPECT_EQ(block("What the differences rest on"), R"(What the differences rest on
+  prior: masked and causal are the same stage at seed 3: no difference is counted there.
+  prior: masked against causal has no pair at seed 2: masked has no number there.
+)");
+  EXPECT_EQ(block("Left out"), R"(Left out
+  masked/2: prior failed: it broke
+  prior rank: masked is NaN at seed 1
+)");
+  const auto found = json();
+  EXPECT_EQ(found.at("excluded"), Json::parse(R"([{"cell": "masked", "seed": 2, "stage": "prior", "state": "failed", "error": "it broke",
+                                                  "parts": ["prior"], "censored": false}])"));
+  const auto& row = found.at("parts").at(0).at("rows").at(1);
+  EXPECT_EQ(row.at("seeds_missing"), Json({2}));
+  EXPECT_EQ(row.at("seeds_unpaired"), Json::parse(R"({"same_stage": [3], "row_only": [], "baseline_only": [2]})"));
+  EXPECT_EQ(row.at("values").at("rank").at("nan_seeds"), Json({1}));
+  EXPECT_EQ(row.at("values").at("rank").at("n"), 2);
+}
+
+// A state that the recorder knows of is enough: nothing but the word makes a trial censored.
+TEST(Exclusions, PrunedTrialsAreCensored) {
+  Evidence evidence;
+  evidence.cells = {"masked"};
+  evidence.slots = {"evaluation.prior", "prior"};
+  evidence.stages[1] = {"evaluation", "e", false, "waiting", "", 0, {}};
+  evidence.stages[2] = {"prior", "p", false, "pruned", "median of step 40", 0, {}};
+  evidence.trials = {{1, 5, 0, {{0, 1}, {1, 2}}}};
+  const auto excluded = excluded_trials(evidence);
+  ASSERT_EQ(excluded.size(), 1u);
+  EXPECT_EQ(excluded[0].slot, "prior");
+  EXPECT_EQ(excluded[0].state, "pruned");
+  EXPECT_TRUE(excluded[0].censored);
+  EXPECT_EQ(excluded[0].parts, std::vector<std::string>{"prior"});
+}
+
+}  // namespace
+}  // namespace tessera
