@@ -4,6 +4,7 @@
 #include <boost/program_options.hpp>
 
 #include "cli/comparison_text.hpp"
+#include "cli/frontier_text.hpp"
 #include "cli/ledger_access.hpp"
 #include "cli/text_table.hpp"
 #include "core/error.hpp"
@@ -25,19 +26,21 @@ void refuse_uncontrolled(const Controls& controls) {
 
 int verb_compare(const Verb& verb, const std::vector<std::string>& arguments) {
   CommandLine line(verb);
-  bool strict = false;
-  line.options().add_options()("strict", boost::program_options::bool_switch(&strict),
-                               "Refuse, with exit code 1, where cells differ in anything that no option asks for.");
+  bool strict = false, frontier = false;
+  line.options().add_options()("frontier", boost::program_options::bool_switch(&frontier),
+                               "Show quality against counted cost: which cells are dominated, and by whom.")(
+      "strict", boost::program_options::bool_switch(&strict),
+      "Refuse, with exit code 1, where cells differ in anything that no option asks for.");
   if (!line.parse(arguments, 1)) return 0;
   auto database = open_ledger(line.common());
   const auto comparison = with_ledger_errors(ledger_file(line.common().results), [&] {
-    return compare(database, {line.words()[0], {line.words().begin() + 1, line.words().end()}});
+    return compare(database, {line.words()[0], {line.words().begin() + 1, line.words().end()}, frontier});
   });
   if (strict) refuse_uncontrolled(comparison.controls);
   if (line.common().json)
     print_json(to_json(comparison));
   else
-    fmt::print("{}", comparison_text(comparison, terminal_width()));
+    fmt::print("{}", frontier ? frontiers_text(comparison, terminal_width()) : comparison_text(comparison, terminal_width()));
   return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -11,17 +12,19 @@
 #include "core/option_schema.hpp"
 #include "experiment/comparison_part.hpp"
 #include "experiment/evidence.hpp"
+#include "experiment/frontier.hpp"
 #include "experiment/sample_comparison.hpp"
 
 namespace tessera {
 namespace {
 
 ComparedMetric compared(const EvidenceMetric& metric) {
-  return {metric.name, metric.goal, metric.unit, metric.definition, metric.revision, metric.timing, metric.by_sample};
+  return {metric.name,     metric.goal, metric.unit, metric.definition, metric.revision, metric.timing, metric.kind == "samples",
+          metric.by_sample};
 }
 
 void add_parts(SQLite::Database& database, const Evidence& evidence, const ComparisonRequest& request, const std::vector<size_t>& baselines,
-               Comparison& comparison) {
+               const StageFacts& facts, Comparison& comparison) {
   const auto earlier = [](const std::string& a, const std::string& b) {
     return std::make_pair(pipeline_place(a), a) < std::make_pair(pipeline_place(b), b);
   };
@@ -43,6 +46,9 @@ void add_parts(SQLite::Database& database, const Evidence& evidence, const Compa
     auto& part = comparison.parts.emplace_back(builder.build());
     if (name.rfind("samples", 0) == 0) part.calibration = calibration_rows(evidence, part);
     compare_samples(database, evidence, request.metrics, builder, part, comparison);
+    if (!request.frontiers) continue;
+    auto frontiers = frontiers_of(facts, builder, part, request.metrics);
+    std::move(frontiers.begin(), frontiers.end(), std::back_inserter(comparison.frontiers));
   }
 }
 
@@ -143,9 +149,10 @@ Comparison compare(SQLite::Database& database, const ComparisonRequest& request)
   comparison.trials = static_cast<int64_t>(evidence.trials.size());
   comparison.trials_done = comparison.trials - static_cast<int64_t>(comparison.excluded.size());
   const auto baselines = baselines_of(evidence.cells, comparison.baseline);
-  add_parts(database, evidence, request, baselines, comparison);
+  const StageFacts facts(database, evidence);
+  add_parts(database, evidence, request, baselines, facts, comparison);
   choose_metrics(comparison, request.metrics);
-  comparison.controls = controls_of(database, evidence, baselines);
+  comparison.controls = controls_of(database, evidence, facts, baselines);
   comparison.cost = cost_of(database, evidence);
   return comparison;
 }

@@ -18,6 +18,7 @@ struct ComparedMetric {
   std::string name, goal, unit, definition;
   int64_t revision = 0;
   bool timing = false;
+  bool cost = false;       // counted or timed by the stage that makes the samples, not a score of them
   bool by_sample = false;  // one number a sample; a stage's number is their mean
 };
 
@@ -60,12 +61,32 @@ struct ComparedSamples {
   bool same_data = true;  // false: the two were scored on different images, index i is not one sample, and there is no difference
 };
 
+struct FrontierRival {
+  std::vector<std::string> cells;
+  PairedDifference difference;  // in quality, of the dominated one from this one
+  bool decided = false;         // its interval excludes 0
+};
+struct FrontierPoint {
+  size_t row = 0;  // of the part
+  std::vector<std::string> cells;
+  Estimate cost, quality;
+  std::vector<FrontierRival> dominated_by;  // members of the frontier; empty: it is one
+};
+// One quality of one part against one cost: see frontier.hpp.
+struct Frontier {
+  std::string part;
+  ComparedMetric cost, quality;
+  std::vector<FrontierPoint> points;  // cheapest first
+  int64_t environments = 1;           // in which samples were made, for a cost that a clock tells; above 1 there are no points
+};
+
 struct Comparison {
   std::string experiment, question, baseline, source;  // source: the file as it was named
   int64_t trials = 0, trials_done = 0;
   std::vector<ComparedPart> parts;
   std::vector<ComparedSamples> samples;
   int64_t read_scores = 0, unread_scores = 0;  // per-sample scores, where no metric was named
+  std::vector<Frontier> frontiers;             // where they were asked for
   Controls controls;
   std::vector<ExcludedTrial> excluded;
   std::vector<PinnedStage> pinned;
@@ -76,6 +97,7 @@ struct Comparison {
 struct ComparisonRequest {
   std::string experiment;
   std::vector<std::string> metrics;  // names; empty: one number a stage, those with a goal or a constant count
+  bool frontiers = false;
 };
 
 // The slot of the stage that scores real data in the place of samples.

@@ -1,5 +1,6 @@
 // A comparison as JSON: everything that the text says and what it leaves out.
 #include "experiment/comparison.hpp"
+#include "experiment/frontier.hpp"
 
 namespace tessera {
 namespace {
@@ -63,6 +64,7 @@ Json part_json(const ComparedPart& part) {
                        {"revision", m.revision},
                        {"timing", m.timing},
                        {"by_sample", m.by_sample},
+                       {"cost", m.cost},
                        {"definition", m.definition}});
   for (const auto& row : part.rows) rows.push_back(row_json(part, row));
   for (const auto& row : part.calibration) calibration.push_back(row_json(part, row));
@@ -74,16 +76,24 @@ Json part_json(const ComparedPart& part) {
 Json to_json(const Comparison& comparison) {
   Json parts = Json::array(), samples = Json::array();
   for (const auto& part : comparison.parts) parts.push_back(part_json(part));
-  Json pinned = Json::array();
+  Json pinned = Json::array(), frontiers = Json::array();
+  for (const auto& one : comparison.frontiers) frontiers.push_back(to_json(one));
   for (const auto& one : comparison.pinned)
     pinned.push_back({{"stage", one.slot}, {"cells", one.cells}, {"one", one.one}, {"everywhere", one.everywhere}});
   for (const auto& one : comparison.samples) samples.push_back(samples_json(one));
-  return {{"experiment", comparison.experiment},      {"question", comparison.question},
-          {"baseline", comparison.baseline},          {"trials", comparison.trials},
-          {"trials_done", comparison.trials_done},    {"parts", std::move(parts)},
-          {"sample_differences", std::move(samples)}, {"sample_scores_unread", comparison.unread_scores},
-          {"controls", to_json(comparison.controls)}, {"excluded", to_json(comparison.excluded)},
-          {"retired_cells", comparison.retired},      {"pinned", std::move(pinned)},
+  return {{"experiment", comparison.experiment},
+          {"question", comparison.question},
+          {"baseline", comparison.baseline},
+          {"trials", comparison.trials},
+          {"trials_done", comparison.trials_done},
+          {"parts", std::move(parts)},
+          {"sample_differences", std::move(samples)},
+          {"sample_scores_unread", comparison.unread_scores},
+          {"frontiers", std::move(frontiers)},
+          {"controls", to_json(comparison.controls)},
+          {"excluded", to_json(comparison.excluded)},
+          {"retired_cells", comparison.retired},
+          {"pinned", std::move(pinned)},
           {"cost", part_json(comparison.cost)}};
 }
 

@@ -75,7 +75,7 @@ ComparedPart PartBuilder::build() {
 // Cells that have the same stages are one row.
 void PartBuilder::add_rows() {
   std::map<std::set<int64_t>, size_t> seen;
-  std::vector<size_t> row_of_cell(scores_.size(), kNoCell), first_cell;
+  std::vector<size_t> row_of_cell(scores_.size(), kNoCell);
   for (size_t cell = 0; cell < scores_.size(); ++cell) {
     std::set<int64_t> stages;
     for (const auto& scores : scores_[cell])
@@ -85,7 +85,7 @@ void PartBuilder::add_rows() {
     if (is_new) {
       part_.rows.push_back(row_of(scores_[cell]));
       part_.rows.back().missing_seeds = missing_seeds(cell);
-      first_cell.push_back(cell);
+      first_cells_.push_back(cell);
     }
     auto& row = part_.rows[place->second];
     row.cells.push_back(evidence_.cells[cell]);
@@ -93,10 +93,11 @@ void PartBuilder::add_rows() {
     row.baseline = row.baseline || baselines_[cell] == cell;
   }
   for (size_t i = 0; i < part_.rows.size(); ++i) {
-    const size_t base = baselines_[first_cell[i]];
+    const size_t base = baselines_[first_cells_[i]];
     for (size_t m = 0; m < part_.metrics.size(); ++m)
-      if (part_.metrics[m].by_sample) sample_pairings_.push_back({i, m, scores_[first_cell[i]][m], {}});
-    if (!part_.rows[i].baseline && base != kNoCell && row_of_cell[base] != kNoCell) compare_with(i, first_cell[i], row_of_cell[base], base);
+      if (part_.metrics[m].by_sample) sample_pairings_.push_back({i, m, scores_[first_cells_[i]][m], {}});
+    if (!part_.rows[i].baseline && base != kNoCell && row_of_cell[base] != kNoCell)
+      compare_with(i, first_cells_[i], row_of_cell[base], base);
   }
 }
 

@@ -21,6 +21,7 @@ class PartBuilder {
   void add(size_t cell, int64_t seed, int64_t stage, const ComparedMetric& metric, double value);
   ComparedPart build();
   // Once built: by row and metric.
+  const Scores& scores(size_t row, size_t metric) const { return scores_[first_cells_[row]][metric]; }
   const std::vector<SamplePairing>& sample_pairings() const { return sample_pairings_; }
 
  private:
@@ -35,6 +36,7 @@ class PartBuilder {
   const std::vector<size_t>& baselines_;
   ComparedPart part_;
   std::vector<std::vector<Scores>> scores_;  // by cell and metric
+  std::vector<size_t> first_cells_;          // by row
   std::vector<SamplePairing> sample_pairings_;
 };
 

@@ -68,11 +68,17 @@ void read_stages(SQLite::Database& database, Evidence& evidence) {
 }
 
 void read_metrics(SQLite::Database& database, Evidence& evidence) {
-  SQLite::Statement row(database, "SELECT id, name, goal, unit, definition, revision, timing, axis = 'sample' FROM metric");
+  SQLite::Statement row(database, "SELECT id, kind, name, goal, unit, definition, revision, timing, axis = 'sample' FROM metric");
   while (row.executeStep()) {
     const auto text = [&](int i) { return row.getColumn(i).getString(); };
-    evidence.metrics[row.getColumn(0).getInt64()] = {
-        text(1), text(2), text(3), text(4), row.getColumn(5).getInt64(), row.getColumn(6).getInt() != 0, row.getColumn(7).getInt() != 0};
+    evidence.metrics[row.getColumn(0).getInt64()] = {text(1),
+                                                     text(2),
+                                                     text(3),
+                                                     text(4),
+                                                     text(5),
+                                                     row.getColumn(6).getInt64(),
+                                                     row.getColumn(7).getInt() != 0,
+                                                     row.getColumn(8).getInt() != 0};
   }
 }
 

@@ -12,7 +12,7 @@
 namespace tessera {
 
 struct EvidenceMetric {
-  std::string name, goal, unit, definition;
+  std::string kind, name, goal, unit, definition;
   int64_t revision = 0;
   bool timing = false;
   bool by_sample = false;  // one number a sample; the stage's number is their mean

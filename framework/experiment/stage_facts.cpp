@@ -50,9 +50,10 @@ StageFacts::StageFacts(SQLite::Database& database, const Evidence& evidence) : e
 }
 
 void StageFacts::read_runs(SQLite::Database& database) {
-  SQLite::Statement row(database,
-                        "SELECT r.stage, r.env, r.from_step FROM run r JOIN stage s ON s.id = r.stage WHERE r.n <= s.published AND r.env IS NOT NULL "
-                        "ORDER BY r.stage, r.n");
+  SQLite::Statement row(
+      database,
+      "SELECT r.stage, r.env, r.from_step FROM run r JOIN stage s ON s.id = r.stage WHERE r.n <= s.published AND r.env IS NOT NULL "
+      "ORDER BY r.stage, r.n");
   while (row.executeStep()) {
     const auto record = records_.find(row.getColumn(0).getInt64());
     if (record == records_.end()) continue;
@@ -71,24 +72,28 @@ void StageFacts::read_plugins(SQLite::Database& database) {
   SQLite::Statement plugin(database, "SELECT id, name, coalesce(revision, ''), sha256 FROM plugin");
   while (plugin.executeStep()) {
     const auto revision = plugin.getColumn(2).getString();
-    plugins_[plugin.getColumn(0).getInt64()] = {plugin.getColumn(1).getString(),
-                                                fmt::format("{}file {:.12}", revision.empty() ? "" : "revision " + revision + " ", plugin.getColumn(3).getString())};
+    plugins_[plugin.getColumn(0).getInt64()] = {
+        plugin.getColumn(1).getString(),
+        fmt::format("{}file {:.12}", revision.empty() ? "" : "revision " + revision + " ", plugin.getColumn(3).getString())};
   }
-  SQLite::Statement row(database, "SELECT x.stage, x.slot, x.plugin FROM stage_plugin x JOIN stage s ON s.id = x.stage AND s.published = x.run");
+  SQLite::Statement row(database,
+                        "SELECT x.stage, x.slot, x.plugin FROM stage_plugin x JOIN stage s ON s.id = x.stage AND s.published = x.run");
   while (row.executeStep()) {
     const auto record = records_.find(row.getColumn(0).getInt64());
     if (record == records_.end()) continue;
     const auto* slot = std::find(std::begin(kPluginSlots), std::end(kPluginSlots), std::string(row.getColumn(1).getText()));
     const int place = static_cast<int>(slot - std::begin(kPluginSlots));
-    if (place < plugins_used(evidence_.stages.at(record->first).kind)) record->second.plugins.emplace_back(place, row.getColumn(2).getInt64());
+    if (place < plugins_used(evidence_.stages.at(record->first).kind))
+      record->second.plugins.emplace_back(place, row.getColumn(2).getInt64());
   }
 }
 
 void StageFacts::read_parts(SQLite::Database& database) {
   // Evaluations have none of these in their parts.
-  SQLite::Statement row(database,
-                        "SELECT id, coalesce(json_extract(parts, '$.numerics'), ''), coalesce(json_extract(parts, '$.revision'), ''), "
-                        "coalesce(json_extract(parts, '$.fingerprint'), '') FROM stage WHERE kind <> 'evaluation' AND published IS NOT NULL");
+  SQLite::Statement row(
+      database,
+      "SELECT id, coalesce(json_extract(parts, '$.numerics'), ''), coalesce(json_extract(parts, '$.revision'), ''), "
+      "coalesce(json_extract(parts, '$.fingerprint'), '') FROM stage WHERE kind <> 'evaluation' AND published IS NOT NULL");
   while (row.executeStep()) {
     const auto record = records_.find(row.getColumn(0).getInt64());
     if (record == records_.end()) continue;
@@ -126,6 +131,14 @@ StageFacts::Differences StageFacts::differences(int64_t stage, int64_t base) con
   const int64_t steps = evidence_.stages.at(stage).steps, base_steps = evidence_.stages.at(base).steps;
   if (steps != base_steps) differences["steps"] = {std::to_string(steps), std::to_string(base_steps)};
   return differences;
+}
+
+std::string StageFacts::environment(int64_t stage) const {
+  const auto record = records_.find(stage);
+  if (record == records_.end() || record->second.environments.empty()) return "";
+  std::string text;
+  for (const auto& [key, value] : environments_.at(record->second.environments.back())) text += key + "=" + value + "\n";
+  return text;
 }
 
 StageFacts::Differences StageFacts::changes_within(int64_t stage) const {

@@ -21,12 +21,14 @@ class StageFacts {
   Differences differences(int64_t stage, int64_t base) const;
   // Between the runs that made one stage: the value of the last one, and of the last one before it that differed.
   Differences changes_within(int64_t stage) const;
+  // What the run that published it ran on, as text: equal where all of it is equal.
+  std::string environment(int64_t stage) const;
 
  private:
   using Environment = std::map<std::string, std::string>;
   struct Record {
-    std::vector<int64_t> environments;              // of its runs, ids, the first of the chain first; the last one published it
-    std::vector<std::pair<int, int64_t>> plugins;   // slot, plugin id
+    std::vector<int64_t> environments;             // of its runs, ids, the first of the chain first; the last one published it
+    std::vector<std::pair<int, int64_t>> plugins;  // slot, plugin id
     std::string numerics, revision, fingerprint;
   };
   struct Plugin {

@@ -8,8 +8,6 @@
 #include <set>
 #include <tuple>
 
-#include "experiment/stage_facts.hpp"
-
 namespace tessera {
 namespace {
 
@@ -57,7 +55,8 @@ std::string explained(const std::string& fact, const std::string& kind, const st
 
 class Collector {
  public:
-  Collector(SQLite::Database& database, const Evidence& evidence) : evidence_(evidence), facts_(database, evidence), options_(database, evidence) {}
+  Collector(SQLite::Database& database, const Evidence& evidence, const StageFacts& facts)
+      : evidence_(evidence), facts_(facts), options_(database, evidence) {}
 
   void compare(const EvidenceTrial& trial, const EvidenceTrial& base) {
     for (const auto& [slot, stage] : trial.stages)
@@ -65,24 +64,25 @@ class Collector {
         if (slot != base_slot || stage == base_stage) continue;
         if (!evidence_.stages.at(stage).done || !evidence_.stages.at(base_stage).done) continue;
         const auto& kind = evidence_.stages.at(stage).kind;
-        for (auto& [fact, values] : facts_.differences(stage, base_stage)) {
+        for (const auto& [fact, values] : facts_.differences(stage, base_stage)) {
           const auto follows = explained(fact, kind, options_.of(trial.cell, base.cell));
-          add(trial, base.cell, fact, std::move(values), slot, follows, false);
+          add(trial, base.cell, fact, values, slot, follows, false);
         }
       }
   }
 
   void resumed(const EvidenceTrial& trial) {
     for (const auto& [slot, stage] : trial.stages)
-      for (auto& [fact, values] : facts_.changes_within(stage)) add(trial, trial.cell, fact, std::move(values), slot, "", true);
+      for (const auto& [fact, values] : facts_.changes_within(stage)) add(trial, trial.cell, fact, values, slot, "", true);
   }
 
   std::vector<FactDifference> list() {
     std::vector<FactDifference> all;
     for (auto& [key, difference] : found_) {
       const auto same = std::find_if(all.begin(), all.end(), [&one = difference](const auto& other) {
-        return !one.resumed && std::tie(one.from, one.fact, one.value, one.from_value, one.slots, one.seeds, one.follows, one.resumed) ==
-                                   std::tie(other.from, other.fact, other.value, other.from_value, other.slots, other.seeds, other.follows, other.resumed);
+        return !one.resumed &&
+               std::tie(one.from, one.fact, one.value, one.from_value, one.slots, one.seeds, one.follows, one.resumed) ==
+                   std::tie(other.from, other.fact, other.value, other.from_value, other.slots, other.seeds, other.follows, other.resumed);
       });
       if (same == all.end())
         all.push_back(std::move(difference));
@@ -96,7 +96,7 @@ class Collector {
  private:
   using Key = std::tuple<size_t, size_t, std::string, std::string, std::string, bool>;
 
-  void add(const EvidenceTrial& trial, size_t base, const std::string& fact, std::pair<std::string, std::string> values, size_t slot,
+  void add(const EvidenceTrial& trial, size_t base, const std::string& fact, const std::pair<std::string, std::string>& values, size_t slot,
            const std::string& follows, bool resumed) {
     auto& one = found_[Key{trial.cell, base, fact, values.first, values.second, resumed}];
     if (one.fact.empty())
@@ -107,14 +107,14 @@ class Collector {
   }
 
   const Evidence& evidence_;
-  StageFacts facts_;
+  const StageFacts& facts_;
   OptionDifferences options_;
   std::map<Key, FactDifference> found_;
 };
 
 std::vector<Budget> budgets_of(SQLite::Database& database, const Evidence& evidence) {
-  SQLite::Statement bytes(database,
-                          "SELECT coalesce(sum(a.bytes), 0) FROM artifact a JOIN stage s ON s.id = a.stage AND s.published = a.run WHERE s.id = ?");
+  SQLite::Statement bytes(
+      database, "SELECT coalesce(sum(a.bytes), 0) FROM artifact a JOIN stage s ON s.id = a.stage AND s.published = a.run WHERE s.id = ?");
   std::vector<Budget> all;
   for (const std::string slot : {"tokenizer", "prior"}) {
     std::set<size_t> cells;
@@ -141,8 +141,8 @@ size_t Controls::uncontrolled() const {
   return static_cast<size_t>(std::count_if(differences.begin(), differences.end(), [](const auto& one) { return one.follows.empty(); }));
 }
 
-Controls controls_of(SQLite::Database& database, const Evidence& evidence, const std::vector<size_t>& baselines) {
-  Collector collector(database, evidence);
+Controls controls_of(SQLite::Database& database, const Evidence& evidence, const StageFacts& facts, const std::vector<size_t>& baselines) {
+  Collector collector(database, evidence, facts);
   std::map<std::pair<size_t, int64_t>, const EvidenceTrial*> by_place;
   std::vector<const EvidenceTrial*> first(evidence.cells.size(), nullptr);
   for (const auto& trial : evidence.trials) {
@@ -161,22 +161,32 @@ Controls controls_of(SQLite::Database& database, const Evidence& evidence, const
     collector.compare(trial, *other->second);
   }
   for (size_t cell = 0; cell < first.size(); ++cell)
-    if (const size_t base = base_of(cell); !paired[cell] && base != cell && first[cell] && first[base]) collector.compare(*first[cell], *first[base]);
+    if (const size_t base = base_of(cell); !paired[cell] && base != cell && first[cell] && first[base])
+      collector.compare(*first[cell], *first[base]);
   return {collector.list(), budgets_of(database, evidence)};
 }
 
 std::string sentence(const FactDifference& d) {
   const auto where = fmt::format("in {} at seed{} {}", fmt::join(d.slots, ", "), d.seeds.size() == 1 ? "" : "s", fmt::join(d.seeds, ", "));
   const auto or_none = [](const std::string& value) { return value.empty() ? std::string("none") : value; };
-  if (d.resumed) return fmt::format("{}: resumed with another {}: {} after {}, {}", d.from, d.fact, or_none(d.value), or_none(d.from_value), where);
-  return fmt::format("{} against {}: {} {}, not {}, {}", fmt::join(d.cells, ", "), d.from, d.fact, or_none(d.value), or_none(d.from_value), where);
+  if (d.resumed)
+    return fmt::format("{}: resumed with another {}: {} after {}, {}", d.from, d.fact, or_none(d.value), or_none(d.from_value), where);
+  return fmt::format("{} against {}: {} {}, not {}, {}", fmt::join(d.cells, ", "), d.from, d.fact, or_none(d.value), or_none(d.from_value),
+                     where);
 }
 
 Json to_json(const Controls& controls) {
   Json differences = Json::array(), budgets = Json::array();
   for (const auto& d : controls.differences) {
-    Json one = {{"cells", d.cells}, {"from", d.from},   {"fact", d.fact},   {"value", d.value}, {"from_value", d.from_value},
-                {"stages", d.slots}, {"seeds", d.seeds}, {"resumed", d.resumed}, {"uncontrolled", d.follows.empty()}};
+    Json one = {{"cells", d.cells},
+                {"from", d.from},
+                {"fact", d.fact},
+                {"value", d.value},
+                {"from_value", d.from_value},
+                {"stages", d.slots},
+                {"seeds", d.seeds},
+                {"resumed", d.resumed},
+                {"uncontrolled", d.follows.empty()}};
     if (!d.follows.empty()) one["follows"] = d.follows;
     differences.push_back(std::move(one));
   }

@@ -10,14 +10,15 @@
 
 #include "core/json.hpp"
 #include "experiment/evidence.hpp"
+#include "experiment/stage_facts.hpp"
 
 namespace tessera {
 
 struct FactDifference {
   std::vector<std::string> cells;  // in which the same differs from
   std::string from;                // the cell that they are measured from (without a baseline: the first)
-  std::string fact;               // "torch", "threads", "numerics.precision", "engine revision", "plugin gpt", "data", "steps"
-  std::string value, from_value;  // resumed: of the last run, and of the one before the change
+  std::string fact;                // "torch", "threads", "numerics.precision", "engine revision", "plugin gpt", "data", "steps"
+  std::string value, from_value;   // resumed: of the last run, and of the one before the change
   std::vector<std::string> slots;
   std::vector<int64_t> seeds;
   std::string follows;   // the options that explain it; empty: uncontrolled
@@ -38,7 +39,7 @@ struct Controls {
 
 // `baselines`: for each cell the one that it is measured from, or kNoCell. Published stages alone; seeds that both cells have, or the
 // first of each where they have none in common.
-Controls controls_of(SQLite::Database& database, const Evidence& evidence, const std::vector<size_t>& baselines);
+Controls controls_of(SQLite::Database& database, const Evidence& evidence, const StageFacts& facts, const std::vector<size_t>& baselines);
 Json to_json(const Controls& controls);
 
 // "masked against causal: threads 2, not 1, in prior and samples.free at seeds 0 and 1"

@@ -12,7 +12,7 @@ namespace {
 // A stage made by one run or more, with what it ran on.
 struct Made {
   std::string kind, key;
-  Json values = Json::object();  // metric -> number, or a list: one a sample
+  Json values = Json::object();  // metric -> number, or a list: one a sample; of "…_s" a clock's
   Json env = {{"torch", "2.11"}, {"threads", 2}, {"host", "a"}, {"pid", 1}};
   std::string plugin_sha = "ab12";
   Json parts = Json::object();
@@ -41,7 +41,8 @@ class Comparisons : public ::testing::Test {
                          {"env", made.env},
                          {"plugins", {{"prior", {{"id", "gpt"}, {"file", "gpt.so"}, {"sha256", made.plugin_sha}, {"revision", 3}}}}}});
     for (const auto& [name, value] : made.values.items()) {
-      journal.metric(name, value.is_array() ? "sample" : "step");
+      const bool timed = name.size() > 2 && name.compare(name.size() - 2, 2, "_s") == 0;
+      journal.metric(name, value.is_array() ? "sample" : "step", timed);
       if (!value.is_array()) {
         journal.step(made.step, {{name, value}});
         continue;
@@ -188,7 +189,8 @@ TEST_F(Controlled, EveryUncontrolledDifferenceIsListedAndStrictRefuses) {
 
 TEST_F(Controlled, WhatFollowsFromAnOptionIsExpected) {
   for (const std::string cell : {"causal", "masked"}) {
-    if (cell == "causal") front_.write({{"t", "experiment"}, {"name", "quick"}, {"question", ""}, {"source", "q.toml"}, {"baseline", "causal"}});
+    if (cell == "causal")
+      front_.write({{"t", "experiment"}, {"name", "quick"}, {"question", ""}, {"source", "q.toml"}, {"baseline", "causal"}});
     front_.write({{"t", "cell"},
                   {"experiment", "quick"},
                   {"hash", "h-" + cell},
@@ -238,7 +240,8 @@ TEST_F(Comparisons, WhatIsLeftOutIsListed) {
         continue;
       }
       make({"prior", "p-" + key, {{"loss", 1.0}}});
-      if (!shared) make({"evaluation", "e-" + key, {{"bits", 4.0 + seed}, {"rank", cell == "masked" && seed == 1 ? Json("nan") : Json(2.0 + seed)}}});
+      if (!shared)
+        make({"evaluation", "e-" + key, {{"bits", 4.0 + seed}, {"rank", cell == "masked" && seed == 1 ? Json("nan") : Json(2.0 + seed)}}});
     }
   make({"evaluation", "e-shared", {{"bits", 9.0}, {"rank", 5.0}}});
   EXPECT_EQ(block("What the differences rest on"), R"(What the differences rest on
@@ -257,6 +260,69 @@ TEST_F(Comparisons, WhatIsLeftOutIsListed) {
   EXPECT_EQ(row.at("seeds_unpaired"), Json::parse(R"({"same_stage": [3], "row_only": [], "baseline_only": [2]})"));
   EXPECT_EQ(row.at("values").at("rank").at("nan_seeds"), Json({1}));
   EXPECT_EQ(row.at("values").at("rank").at("n"), 2);
+}
+
+class Frontiers : public Comparisons {
+ protected:
+  // Cost and quality of a cell at seeds 0, 1, 2.
+  void cell(const std::string& name, double evaluations, const std::vector<double>& frechet, const Json& env = {{"threads", 2}}) {
+    for (int seed = 0; seed < 3; ++seed) {
+      const std::string key = fmt::format("{}-{}", name, seed);
+      trial(name, seed, {{"samples.free", "s-" + key}, {"evaluation.samples.free", "e-" + key}});
+      make({"samples", "s-" + key, {{"evaluations", evaluations}, {"time_s", 0.5 * evaluations}}, env});
+      make({"evaluation", "e-" + key, {{"frechet", frechet[static_cast<size_t>(seed)]}}});
+    }
+  }
+};
+
+TEST_F(Frontiers, SaysWhoIsDominatedByWhomAndWhereItMayBeChance) {
+  declare({"causal", "masked", "halton", "poor", "equal"});
+  cell("causal", 64, {1.0, 2.0, 3.0});
+  cell("masked", 12, {2.0, 3.0, 4.0});
+  cell("halton", 12, {4.0, 2.5, 4.5});  // as dear as masked and worse, by a difference that may be chance
+  cell("poor", 99, {3.0, 4.1, 5.2});    // dearer than both, worse than both
+  cell("equal", 99, {1.0, 2.0, 3.0});   // as good as causal, dearer
+  const auto text = tessera("compare quick --frontier").first;
+  EXPECT_EQ(text.substr(0, text.find("\n\nsamples.free: frechet ↓ for time_s")), R"(quick: cost and quality
+
+samples.free: frechet ↓ for evaluations per image
+          evaluations    frechet  n
+  masked           12  3.0 ± 1.0  3  on the frontier
+  halton           12  3.7 ± 1.0  3  dominated by masked (?)
+  causal           64  2.0 ± 1.0  3  on the frontier
+  equal            99  2.0 ± 1.0  3  dominated by causal (?)
+  poor             99  4.1 ± 1.1  3  dominated by masked, causal)");
+  EXPECT_NE(text.find("frechet ↓ for time_s per image, by the clock of one environment"), std::string::npos);
+  const auto found = json("compare quick --frontier").at("frontiers").at(0);
+  EXPECT_EQ(found.at("points").at(1).at("cells"), Json({"halton"}));
+  EXPECT_FALSE(found.at("points").at(1).at("on_frontier"));
+  EXPECT_EQ(found.at("points").at(4).at("dominated_by").size(), 2u);
+  EXPECT_EQ(json().at("frontiers"), Json::array()) << "where nobody asked";
+}
+
+TEST_F(Frontiers, SecondsOfTwoEnvironmentsDoNotCompare) {
+  declare({"causal", "masked"});
+  cell("causal", 64, {1.0, 2.0, 3.0});
+  cell("masked", 12, {2.0, 3.0, 4.0}, {{"threads", 1}});
+  const auto text = tessera("compare quick --frontier").first;
+  EXPECT_NE(text.find(R"(
+samples.free: no frontier by time_s: the samples were made in 2 environments, and seconds compare
+within one alone. compare lists how they differ.
+)"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("frechet ↓ for evaluations per image"), std::string::npos);
+  EXPECT_EQ(tessera("compare quick frechet --strict").second, 1);
+}
+
+TEST_F(Frontiers, WithoutSamplesThereIsNone) {
+  declare({"causal"});
+  trial("causal", 0, {{"evaluation.prior", "e"}});
+  make({"evaluation", "e", {{"bits", 4.0}}});
+  EXPECT_EQ(tessera("compare quick --frontier").first, R"(quick: cost and quality
+
+No part has both a cost and a quality: samples have, once they are evaluated.
+)");
 }
 
 // A state that the recorder knows of is enough: nothing but the word makes a trial censored.
