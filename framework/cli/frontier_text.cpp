@@ -36,19 +36,23 @@ std::string frontiers_text(const Comparison& comparison, size_t width) {
   bool undecided = false, any = false;
   for (const auto& frontier : comparison.frontiers) {
     if (frontier.environments > 1) {
-      text += "\n" + wrapped(fmt::format("{}: no frontier by {}: the samples were made in {} environments, and seconds compare within one alone. compare "
-                                         "lists how they differ.",
-                                         frontier.part, frontier.cost.name, frontier.environments),
-                             width, 0);
+      text += "\n" +
+              wrapped(fmt::format(
+                          "{}: no frontier by {}: the samples were made in {} environments, and seconds compare within one alone. compare "
+                          "lists how they differ.",
+                          frontier.part, frontier.cost.name, frontier.environments),
+                      width, 0);
       continue;
     }
     text += frontier_text(frontier, undecided);
     any = true;
   }
   if (!any) return text + "\nNo part has both a cost and a quality: samples have, once they are evaluated.\n";
-  text += "\n" + wrapped("Dominated: another cell is no dearer and better, or cheaper and no worse, by their means over n distinct stages.", width, 0);
+  text += "\n" + wrapped("Dominated: another cell is no dearer and better, or cheaper and no worse, by their means over n distinct stages.",
+                         width, 0);
   if (undecided)
-    text += wrapped("(?) The 95 % interval of the difference in quality, paired by seed, includes 0, or there is none: it may be chance.", width, 0);
+    text += wrapped("(?) The 95 % interval of the difference in quality, paired by seed, includes 0, or there is none: it may be chance.",
+                    width, 0);
   return text;
 }
 

@@ -105,6 +105,11 @@ inline constexpr const char* kCalibration = "evaluation.calibration";
 
 // Current cells and published stages only. Throws Error(bad_config) on an unknown experiment or metric, with the nearest name.
 Comparison compare(SQLite::Database& database, const ComparisonRequest& request);
+// One object: experiment, question, baseline, trials, trials_done; parts [{name, metrics, rows, calibration}]: a row has cells, baseline,
+// stages, values {metric: {n, n_nan, nan_seeds, mean, sd, interval95, difference, paired {…, p, p_holm, least_p, detectable},
+// over_samples}} and, where it is compared, from, same_stages, seeds_missing, seeds_unpaired; sample_differences and sample_scores_unread;
+// frontiers (where they were asked for); controls {differences, uncontrolled, budgets}; excluded, retired_cells, pinned; cost (a part).
+// Fields are added, never changed. Numbers that are none are "nan", "inf", "-inf".
 Json to_json(const Comparison& comparison);
 
 // The experiment of that name, or the only one that ends with it. Throws Error(bad_config).

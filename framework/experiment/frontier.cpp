@@ -75,7 +75,10 @@ std::vector<Frontier> frontiers_of(const StageFacts& facts, const PartBuilder& b
 }
 
 Json to_json(const Frontier& frontier) {
-  Json json = {{"part", frontier.part}, {"cost", frontier.cost.name}, {"quality", frontier.quality.name}, {"goal", frontier.quality.goal},
+  Json json = {{"part", frontier.part},
+               {"cost", frontier.cost.name},
+               {"quality", frontier.quality.name},
+               {"goal", frontier.quality.goal},
                {"environments", frontier.environments}};
   Json points = Json::array();
   for (const auto& point : frontier.points) {
