@@ -105,13 +105,16 @@ Json submission_json(const Plan& plan, const Submission& submission) {
 
 }  // namespace
 
-int run_on_slurm(const Plan& plan, const SlurmOptions& options, const fs::path& host, const CommonOptions& common,
+int run_on_slurm(const Plan& plan, const RunPolicy& policy, const SlurmOptions& options, const fs::path& host, const CommonOptions& common,
                  const std::vector<std::string>& argv) {
+  if (policy.prune.rule != "none")
+    fmt::print(stderr, "tessera: warning: run.prune: found {}, expected none with --slurm: jobs do not see each other, none is pruned\n",
+               policy.prune.rule);
   FrontJournal journal(common.results, argv);
   journal.write_plan(plan);
   Submission submission;
   try {
-    submission = submit_to_slurm(plan, journal.uuid(), host, common.results, options);
+    submission = submit_to_slurm(plan, journal.uuid(), host, common.results, options, policy.retries);
   } catch (const Error& error) {
     journal.end("failed", static_cast<int>(error.code()));
     throw;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/verb.hpp"
+#include "experiment/run_policy.hpp"
 #include "experiment/slurm.hpp"
 
 namespace tessera {
@@ -18,9 +19,9 @@ struct SlurmRequest {
 void add_slurm_options(boost::program_options::options_description& description, SlurmRequest& request);
 // Throws Error(bad_config) on values out of range, and where --slurm-… stands without --slurm.
 void check_slurm_request(const SlurmRequest& request);
-// Submits what the plan has to run, with a journal of its own. Returns the exit code.
-int run_on_slurm(const Plan& plan, const SlurmOptions& options, const std::filesystem::path& host, const CommonOptions& common,
-                 const std::vector<std::string>& argv);
+// Submits what the plan has to run, with a journal of its own; of the policy, jobs go by `retries`. Returns the exit code.
+int run_on_slurm(const Plan& plan, const RunPolicy& policy, const SlurmOptions& options, const std::filesystem::path& host,
+                 const CommonOptions& common, const std::vector<std::string>& argv);
 // "prior (masked): job 17_3 PENDING (Dependency)", "…: <why it is over>\n  log: …"
 std::string stage_line(const SlurmStage& stage);
 // A line a stage, with `what` in front; those that never began are counted.

@@ -132,7 +132,8 @@ int run_experiment(const Experiment& experiment, const RunRequest& request) {
   const auto pruned = plan.count(StageState::pruned);
   fmt::print(progress, "{}: {} of {} stages to run, {} reused{}\n", plan.experiment, plan.count(StageState::to_run), plan.stages.size(),
              plan.count(StageState::reused), pruned > 0 ? fmt::format(", {} pruned", pruned) : "");
-  if (request.slurm && plan.count(StageState::to_run) > 0) return run_on_slurm(plan, *request.slurm, bench.host(), common, request.argv);
+  if (request.slurm && plan.count(StageState::to_run) > 0)
+    return run_on_slurm(plan, experiment.run, *request.slurm, bench.host(), common, request.argv);
 
   const auto past = recall_curves(plan, experiment.run.prune, common);
   FrontJournal journal(common.results, request.argv);

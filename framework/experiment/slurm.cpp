@@ -31,9 +31,9 @@ Descriptor lock_submission(const fs::path& results) {
 
 class Submitter {
  public:
-  Submitter(const Plan& plan, std::string uuid, fs::path host, const fs::path& results, const SlurmOptions& options)
-      : plan_(plan), uuid_(std::move(uuid)), host_(std::move(host)), results_(fs::absolute(results).lexically_normal()), options_(options) {
-  }
+  Submitter(const Plan& plan, std::string uuid, fs::path host, const fs::path& results, const SlurmOptions& options, int64_t retries)
+      : plan_(plan), uuid_(std::move(uuid)), host_(std::move(host)), results_(fs::absolute(results).lexically_normal()), options_(options),
+        retries_(retries) {}
 
   Submission run() {
     const auto lock = lock_submission(results_);
@@ -114,7 +114,8 @@ class Submitter {
     add("gres", options_.gres);
     add("mem", options_.memory);
     add("dependency", submitted.waits_for);
-    argv.insert(argv.end(), {(submission_.folder / "job.sh").string(), folder(number).string(), fs::absolute(host_).string()});
+    argv.insert(argv.end(), {(submission_.folder / "job.sh").string(), folder(number).string(), fs::absolute(host_).string(),
+                             std::to_string(retries_)});
     try {
       const auto answer = run_slurm_program(argv);  // "17" or "17;cluster"
       submitted.job = answer.substr(0, answer.find_first_of(";\n"));
@@ -130,6 +131,7 @@ class Submitter {
   std::string uuid_;
   fs::path host_, results_;
   const SlurmOptions& options_;
+  int64_t retries_;
   std::map<std::string, std::string> queued_keys_;  // stage key -> job
   std::vector<StageArray> arrays_;
   Submission submission_;
@@ -190,8 +192,8 @@ void check_slurm_options(const SlurmOptions& options) {
 }
 
 Submission submit_to_slurm(const Plan& plan, const std::string& front_uuid, const fs::path& host, const fs::path& results,
-                           const SlurmOptions& options) {
-  return Submitter(plan, front_uuid, host, results, options).run();
+                           const SlurmOptions& options, int64_t retries) {
+  return Submitter(plan, front_uuid, host, results, options, retries).run();
 }
 
 }  // namespace tessera

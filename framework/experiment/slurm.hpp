@@ -47,12 +47,12 @@ struct Submission {
   std::filesystem::path folder;    // specs and the jobs' output; empty where nothing was submitted
 };
 
-// One front at a time submits to a results folder; others wait. Throws Error(run_failed) where Slurm refuses; what was submitted by then
-// is in the queue, and a further call submits the rest.
+// `retries`: further attempts of a job at a stage whose host failed. One front at a time submits to a results folder; others wait. Throws
+// Error(run_failed) where Slurm refuses; what was submitted by then is in the queue, and a further call submits the rest.
 Submission submit_to_slurm(const Plan& plan, const std::string& front_uuid, const std::filesystem::path& host,
-                           const std::filesystem::path& results, const SlurmOptions& options);
+                           const std::filesystem::path& results, const SlurmOptions& options, int64_t retries = 0);
 
-// The script of every job: job.sh FOLDER HOST.
+// The script of every job: job.sh FOLDER HOST RETRIES.
 extern const char* const kSlurmScript;
 
 }  // namespace tessera

@@ -4,11 +4,11 @@
 namespace tessera {
 
 const char* const kSlurmScript = R"bash(#!/bin/bash
-# The job of one stage: job.sh FOLDER HOST. Written by `tessera run --slurm`; a task of a job array each.
+# The job of one stage: job.sh FOLDER HOST RETRIES. Written by `tessera run --slurm`; a task of a job array each.
 #   SIGUSR1 (sbatch --signal=B:USR1, or by hand: scancel --batch --signal=USR1 JOB): the host writes a checkpoint and exits 75, and
 #           the job goes back into the queue. It reaches this script alone, which passes it on, once.
 #   SIGTERM (scancel, preemption, the time limit itself): Slurm sends it to all processes, and decides what becomes of the job.
-folder=$1 host=$2
+folder=$1 host=$2 retries=$3
 index=$SLURM_ARRAY_TASK_ID job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
 IFS=$'\t' read -r _ kind key title < <(grep -m1 "^$index"$'\t' "$folder/tasks.tsv")
 stage=$(dirname "$(dirname "$(dirname "$folder")")")/stages/$kind-$key
@@ -29,8 +29,21 @@ newest_checkpoint() { ls "$stage"/runs/*/checkpoints/*.safetensors 2>/dev/null |
 
 say "job $job on $(hostname), start $((${SLURM_RESTART_COUNT:-0} + 1)): $title"
 before=$(newest_checkpoint)
-code=11
-while [ "$code" = 11 ] && [ -z "$asked$ended" ]; do
+attempts=0
+# Again where another run had the stage, and where the host failed and may be tried again: a setting or a plugin that was refused (2, 3)
+# is not mended by that.
+again() {
+  [ -z "$asked$ended" ] || return 1
+  case $1 in
+    '' | 11) return 0 ;;
+    0 | 2 | 3 | 75) return 1 ;;
+  esac
+  [ "$attempts" -le "$retries" ] || return 1
+  say "its host failed with exit code $1, attempt $((attempts + 1)) of $((retries + 1))"
+}
+code=''
+while again "$code"; do
+  [ "$code" = 11 ] || attempts=$((attempts + 1))
   "$host" work <"$folder/$index.json" >/dev/null &
   child=$!
   # A signal ends `wait` before the host has ended.
@@ -43,6 +56,7 @@ while [ "$code" = 11 ] && [ -z "$asked$ended" ]; do
   fi
 done
 
+code=${code:-75}  # told to stop before it began
 # A host that has not yet installed its handlers dies of the signal.
 if [ "$code" = 138 ] && [ -n "$asked" ]; then code=75; fi
 if [ "$code" = 143 ] && [ -n "$ended" ]; then code=75; fi

@@ -104,6 +104,17 @@ TEST(SlurmOptions, TimesAreReadAsSbatchReadsThem) {
   for (const auto& [text, seconds] : table) EXPECT_EQ(slurm_seconds(text), seconds) << text;
 }
 
+TEST(SlurmOptions, JobsComputeOnWhatTheyAskFor) {
+  SlurmOptions options;
+  EXPECT_EQ(options.devices(), std::vector<std::string>{"cpu"});
+  options.gres = "gpu:a100:1";
+  EXPECT_EQ(options.devices(), (std::vector<std::string>{"cpu", "cuda"}));
+  auto engine = fake_engine_manifest();
+  engine["numerics"]["devices"] = options.devices();
+  const Declarations declarations(engine, {});
+  EXPECT_EQ(declarations.section_option("numerics", "device")->choices, (std::vector<std::string>{"auto", "cpu", "cuda"}));
+}
+
 TEST(SlurmOptions, RefusalsSayWhatWasExpected) {
   const auto refusal = [](const SlurmOptions& options) -> std::string {
     try {

@@ -222,6 +222,7 @@ def start_at_limits(bench):
     words = ["--slurm", "--slurm-time", "1", "seeds=1", "~arm.masked", "~arm.halton"]
     bench.call("run", "e.toml", "--slurm-grace", "30", "prior.train.steps=1000", *words, results="long")
     bench.call("run", "e.toml", "--slurm-grace", "5", "prior.behaviour=deaf", *words, results="deaf")
+    bench.call("run", "e.toml", "prior.behaviour=flaky", "run.retries=1", *words[:1], *words[3:], results="flaky")
 
 
 def check_at_limits(bench, cluster):
@@ -232,6 +233,7 @@ def check_at_limits(bench, cluster):
         tasks = bench.tasks(results)
         return {tasks[comment, job.split("_")[1]][0] for job, _, _, comment in cluster.jobs() if (comment, job.split("_")[1]) in tasks}
     cluster.wait("the time limits", lambda: not states("long") and not states("deaf"), 150)
+    equal({stage["outcome"] for stage in bench.json("record", results="flaky")["slurm"]}, {"done"}, "a stage whose first attempt fails")
     equal({stage["outcome"] for stage in bench.json("record", results="long")["slurm"]}, {"done"}, "a stage longer than its time limit")
     starts = bench.query("SELECT n AS a, from_step > 0 AS b, state AS c FROM run r JOIN stage s ON s.id = r.stage WHERE s.kind = 'prior' ORDER BY n", "long")
     assert len(starts) >= 2 and starts[0] == (1, 0, "interrupted") and starts[-1][1:] == (1, "done"), starts
