@@ -44,9 +44,16 @@ std::string p_text(const PairedDifference& paired, const std::optional<double>& 
   return !p ? "" : *p < 0.0005 ? "<0.001" : fmt::format("{:.3f}", *p);
 }
 
-PaperRow paper_row(const ComparedRow& row, const ComparedValue& value, bool calibration) {
+// Cells that share their stages have one row; a table has no room for the names of many.
+std::string arm_name(const ComparedPart& part, const ComparedRow& row) {
+  if (row.cells.size() > 1 && part.rows.size() == 1) return "all arms";
+  if (row.cells.size() <= 4) return fmt::format("{}", fmt::join(row.cells, " = "));
+  return fmt::format("{} = {} = … ({} cells)", row.cells[0], row.cells[1], row.cells.size());
+}
+
+PaperRow paper_row(const std::string& arm, const ComparedValue& value, bool calibration) {
   PaperRow line;
-  line.arm = calibration ? "real data: " + row.cells[0] : fmt::format("{}", fmt::join(row.cells, " = "));
+  line.arm = arm;
   line.calibration = calibration;
   line.n = std::to_string(value.estimate.n);
   if (value.estimate.n_nan > 0) line.n += fmt::format(" (+{} NaN)", value.estimate.n_nan);
@@ -69,11 +76,11 @@ std::vector<PaperMetric> paper_metrics(const ComparedPart& part) {
     const auto best = best_mean(part, i);
     for (const auto& row : part.rows) {
       if (!row.values[i]) continue;
-      metric.rows.push_back(paper_row(row, *row.values[i], false));
+      metric.rows.push_back(paper_row(arm_name(part, row), *row.values[i], false));
       metric.rows.back().best = best && row.values[i]->estimate.mean == *best;
     }
     for (const auto& row : part.calibration)
-      if (row.values[i]) metric.rows.push_back(paper_row(row, *row.values[i], true));
+      if (row.values[i]) metric.rows.push_back(paper_row("real data: " + row.cells[0], *row.values[i], true));
     metrics.push_back(std::move(metric));
   }
   return metrics;
@@ -160,7 +167,7 @@ std::string latex_text(const std::string& text) {
                                                       {'<', "\\textless{}"},
                                                       {'>', "\\textgreater{}"},
                                                       {'|', "\\textbar{}"},
-                                                      {'"', "\\textquotedbl{}"},
+                                                      {'"', "{''}"},
                                                       {'\n', " "}};
   std::string escaped;
   for (const char c : text) {

@@ -228,6 +228,10 @@ PictureGrid draw_grid(SQLite::Database& database, const fs::path& results, const
                   fmt::format("grid: {} has nothing to show at seed {}", one.subject.name, one.subject.seed.value_or(grid.seed)));
     stages.insert(stages.end(), more.begin(), more.end());
   }
+  if (const auto& cells = request.cells; !cells.empty())
+    stages.erase(std::remove_if(stages.begin(), stages.end(),
+                                [&](const auto& stage) { return std::find(cells.begin(), cells.end(), stage.cell) == cells.end(); }),
+                 stages.end());
 
   std::set<std::string> known;
   for (const auto& stage : stages)

@@ -18,7 +18,8 @@ struct GridRequest {
   std::vector<std::string> requests;  // entries of sampling.requests ("free", "top_half"); empty: all
   std::optional<int64_t> seed;        // of the trials; empty: the least that all experiments have samples at. A trial has its own.
   int64_t columns = 12;
-  std::vector<std::string> also = {};  // further experiments and trials
+  std::vector<std::string> also = {};   // further experiments and trials
+  std::vector<std::string> cells = {};  // labels of the cells to show; empty: all
 };
 
 struct PictureGrid {

@@ -67,6 +67,9 @@ const charts = (() => {
   const named = (cells) => (cells.length <= 4 ? cells.join(' = ') : `${cells.slice(0, 3).join(' = ')} = … (${cells.length} cells)`);
   const clipped = (text, length) => (text.length <= length ? text : `${text.slice(0, length - 1)}…`);
 
+  // Labels often differ at their end.
+  const middled = (text, length) => (text.length <= length ? text : `${text.slice(0, Math.ceil(length / 2) - 1)}…${text.slice(-Math.floor(length / 2))}`);
+
   function base(colours, x, y, label) {
     const axis = ({ title, ...more }) => ({
       title: { display: Boolean(title), text: title ?? '', color: colours.faint }, grid: { color: colours.rule, borderColor: colours.rule },
@@ -90,6 +93,8 @@ const charts = (() => {
   const curve = (series) => (colours) => {
     const visible = series.filter((one) => shown(one.cells));
     const bands = visible.length <= 10;
+    const first = Math.min(...visible.map((one) => one.x[0]));
+    const last = Math.max(...visible.map((one) => one.x[one.x.length - 1]));
     const datasets = [];
     for (const one of visible) {
       const colour = colours.colour(one.colour);
@@ -101,7 +106,7 @@ const charts = (() => {
       datasets.push({ ...band, data: points(one.min), fill: false });
       datasets.push({ ...band, data: points(one.max), fill: '-1' });
     }
-    const options = base(colours, { type: 'linear', title: 'step', bounds: 'data' }, { type: 'linear', ticks: { color: colours.faint, callback: short } }, (item) => {
+    const options = base(colours, { type: 'linear', title: 'step', bounds: 'data', min: first < last / 10 ? 0 : first }, { type: 'linear', ticks: { color: colours.faint, callback: short } }, (item) => {
       const one = item.dataset.source;
       if (!one) return '';
       const range = one.min ? `, ${short(one.min[item.dataIndex])} … ${short(one.max[item.dataIndex])} over ${one.stages}` : '';
@@ -153,7 +158,7 @@ const charts = (() => {
         ticks: { color: colours.faint, callback: short, maxRotation: 0, autoSkipPadding: 14, includeBounds: false } },
       { type: 'linear', reverse: true, min: -0.6, max: effects.length - 0.4, grid: { display: false, borderColor: colours.rule },
         afterBuildTicks: (axis) => { axis.ticks = effects.map((_, value) => ({ value })); },
-        ticks: { color: colours.ink, autoSkip: false, callback: (i) => clipped(named(effects[i]?.cells ?? []), width < 420 ? 16 : 30) } },
+        ticks: { color: colours.ink, autoSkip: false, callback: (i) => middled(named(effects[i]?.cells ?? []), width < 420 ? 20 : 32) } },
       (item) => {
         const one = effects[item.dataIndex];
         const interval = one.low === undefined ? 'no interval: one pair' : `95 %: ${short(one.low)} … ${short(one.high)}`;

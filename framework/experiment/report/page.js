@@ -222,7 +222,7 @@
   function conditions() {
     const said = (comparison.pinned ?? []).map((one) => (one.one ? `${one.everywhere ? 'All cells' : joined(one.cells)} share one ${one.stage}: the intervals hold for this ${one.stage}, and say nothing of another.`
       : `${one.everywhere ? 'All cells' : joined(one.cells)} have one ${one.stage} each for all seeds: the intervals hold for these, and say nothing of others.`));
-    if (comparison.excluded?.length) said.push(`${comparison.excluded.length} trials are not finished and in no number of theirs: see limits and notes.`);
+    if (comparison.excluded?.length) said.push(`${comparison.excluded.length === 1 ? '1 trial is' : `${comparison.excluded.length} trials are`} not finished and missing from the numbers: see limits and notes.`);
     return said.map((text) => make('p', {}, text));
   }
   const definitions = (part) => folded('What the columns mean', false, () => [table([{ title: 'metric' }, { title: 'definition', long: true }, { title: 'revision', number: true }],
@@ -277,7 +277,7 @@
       list.flatMap(({ metric, effects: all }) => all.map(({ cells: arm, mean, low, high, verdict: says, value: { paired } }) => {
         const places = decimals(number(paired.sd), mean);
         return { cells: [heading(metric), joined(arm), paired.n, { text: signed(mean, places), sort: mean, class: says },
-          low === undefined ? '' : `${signed(low, places)} … ${signed(high, places)}`, pValue(paired.p), pValue(paired.p_holm), pValue(paired.least_p),
+          low === undefined ? '' : `${signed(low, places)} … ${signed(high, places)}`, ...(low === undefined ? ['', '', ''] : [pValue(paired.p), pValue(paired.p_holm), pValue(paired.least_p)]),
           paired.detectable === undefined ? '' : number(paired.detectable), ...extra.map((key) => (typeof paired[key] === 'object' ? JSON.stringify(paired[key]) : paired[key] ?? ''))] };
       })), `Differences from ${data.baseline}: ${part.name}`)];
       const open = parts.length === 0 || list.length * list[0].effects.length <= 60;

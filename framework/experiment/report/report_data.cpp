@@ -16,6 +16,8 @@
 namespace tessera {
 namespace {
 
+constexpr int64_t kMostPictured = 40;  // cells; more would be a picture taller than what a browser shows
+
 struct Question {
   const char* name;
   const char* sql;  // ?1: the experiment. Without double quotes, $ and backslashes: it is pasted into a shell.
@@ -110,6 +112,13 @@ Json pictures_json(SQLite::Database& database, const std::filesystem::path& resu
   try {
     GridRequest request;
     request.experiment = experiment;
+    const Table cells =
+        query(database, "SELECT cell FROM v_cell WHERE experiment = ?1 AND current ORDER BY baseline DESC, position", {experiment});
+    if (static_cast<int64_t>(cells.rows.size()) > kMostPictured) {
+      for (int64_t i = 0; i < kMostPictured; ++i) request.cells.push_back(std::get<std::string>(cells.rows[static_cast<size_t>(i)][0]));
+      notes.push_back(fmt::format("pictures: those of the first {} of {} cells are shown; `tessera grid {}` draws all", kMostPictured,
+                                  cells.rows.size(), experiment));
+    }
     const auto grid = draw_grid(database, results, request);
     notes.insert(notes.end(), grid.notes.begin(), grid.notes.end());
     return {{{"seed", grid.seed},
