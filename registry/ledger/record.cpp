@@ -24,8 +24,9 @@ namespace tessera {
 namespace fs = std::filesystem;
 namespace {
 
-// A transaction takes about this much of journals: bounds the memory and the work that a kill throws away.
-constexpr int64_t kTransactionBytes = 64 << 20;
+// A transaction takes about this much of journals, a second or two: bounds the memory, the work that a kill throws away, and how old what
+// others see is.
+constexpr int64_t kTransactionBytes = 16 << 20;
 
 struct LiveJournal {
   std::string path;  // relative to the results folder

@@ -12,10 +12,16 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+def scratch_folder(gigabytes):
+    """In memory where there is so much room: these tests kill processes, not machines, and a disk takes minutes to delete their files."""
+    memory = "/dev/shm"
+    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > gigabytes * 1e9
+    return tempfile.mkdtemp(prefix="tessera-scale-", dir=memory if roomy else None)
+
+
 class DoubleBench:
     def __init__(self, bin_folder):
-        # In memory where there is such a place: these tests kill processes, not machines.
-        self.home = tempfile.mkdtemp(prefix="tessera-scale-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+        self.home = scratch_folder(0.2)
         self.front, self.host = os.path.join(self.home, "bin/tessera"), os.path.abspath(os.path.join(bin_folder, "fake_host"))
         os.mkdir(os.path.join(self.home, "bin"))
         shutil.copy(os.path.join(bin_folder, "tessera"), self.front)

@@ -9,16 +9,17 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
+
+from double_bench import scratch_folder
 
 CELLS, SEEDS, BAR = 1000, 5, 0.2
 
 
-def timed(command):
-    """The least of three times, and what was said."""
+def timed(command, times=3):
+    """The least of some times, and what was said."""
     best = math.inf
-    for _ in range(3):
+    for _ in range(times):
         begin = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True)
         best = min(best, time.perf_counter() - begin)
@@ -59,7 +60,7 @@ def check_answers(ask, points):
 
 def main():
     front, points = os.path.join(sys.argv[1], "tessera"), int(sys.argv[2]) if len(sys.argv) > 2 else 100
-    results = tempfile.mkdtemp(prefix="tessera-reading-")
+    results = scratch_folder(3 * points / 100)
     try:
         begin = time.perf_counter()
         subprocess.run([os.path.join(sys.argv[1], "large_results"), results, str(CELLS), str(SEEDS), str(points)], check=True)
@@ -68,7 +69,7 @@ def main():
         size = os.path.getsize(os.path.join(results, "tessera.db"))
         print(f"{CELLS * SEEDS} trials, {CELLS * SEEDS * 20 * points / 1e6:.0f} M points, {size / 1e6:.0f} MB: written in {made:.0f} s, "
               f"recorded in {time.perf_counter() - begin - made:.0f} s", flush=True)
-        check_answers(lambda *words: json.loads(timed([front, *words, "--json", "--results", results])[1]), points)
+        check_answers(lambda *words: json.loads(timed([front, *words, "--json", "--results", results], 1)[1]), points)
         slow = []
         for words in (["ls"], ["ls", "large"], ["compare", "large"], ["query", "@best"]):
             seconds, said = timed([front, *words, "--results", results])
