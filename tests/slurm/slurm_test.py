@@ -5,6 +5,7 @@ Beside it, jobs that meet their time limit: one writes a checkpoint and goes on,
 Usage: slurm_test.py TESSERA FAKE_HOST
 """
 import collections
+import concurrent.futures
 import glob
 import json
 import os
@@ -181,8 +182,12 @@ class Scenario:
 
     def run(self):
         bench, cluster = self.bench, self.cluster
-        first = bench.json("run", "e.toml", "--slurm", "--slurm-time", "10", "--slurm-limit", "3")
-        total = sum(array["tasks"] for array in first["arrays"])
+        # Two who submit at once: each stage is submitted once.
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            words = ("run", "e.toml", "--slurm", "--slurm-time", "10", "--slurm-limit", "3")
+            both = [one.result() for one in [pool.submit(bench.json, *words) for _ in range(2)]]
+        total = sum(array["tasks"] for one in both for array in one["arrays"])
+        equal(total, len({key for _, key in bench.tasks().values()}), "stages submitted by two at once")
         self.drain_and_resume()
         self.disturb()
         cluster.wait("the end of all jobs", lambda: not self.main_jobs(), 120)
