@@ -1,12 +1,17 @@
-// cache gc: lists big files that no current trial needs, and removes them when told to.
+// cache gc: lists big files that no current trial needs, and removes them when told to. cache why: what makes a stage run, or reused.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/program_options.hpp>
+#include <optional>
 
 #include "cli/ledger_access.hpp"
 #include "cli/text_table.hpp"
+#include "cli/workbench.hpp"
 #include "core/error.hpp"
 #include "experiment/garbage.hpp"
+#include "experiment/trial_experiment.hpp"
+#include "experiment/why.hpp"
 #include "registry/ledger/database.hpp"
 
 namespace tessera {
@@ -65,7 +70,68 @@ int collect(SQLite::Database& database, const CommonOptions& common, const Garba
   return 0;
 }
 
-int gc(const Verb& verb, const std::vector<std::string>& arguments) {
+void print_why(const Why& one) {
+  fmt::print("{}: {}{}\n", one.title, one.state, one.reason.empty() ? "" : ", " + one.reason);
+  // What follows from inputs alone needs no list; --json has it.
+  const bool follows =
+      !one.reason.empty() && std::all_of(one.differences.begin(), one.differences.end(), [](const auto& d) { return d.is_input; });
+  if (one.differences.empty() || follows) return;
+  fmt::print("  against the nearest that is there, {}:\n", one.nearest);
+  for (const auto& difference : one.differences) fmt::print("    {}\n", text_of(difference));
+}
+
+void print_whys(const std::vector<Why>& all, const Plan& plan) {
+  size_t shown = 0, other = 0;
+  for (const auto& one : all) {
+    if (one.state == "reused") continue;
+    if (++shown <= kListed)
+      print_why(one);
+    else
+      ++other;
+  }
+  if (other > 0) fmt::print("… and {} more stages (--json lists all)\n", other);
+  fmt::print("{} of {} stages reused: stage.json of their key is there\n", plan.count(StageState::reused), all.size());
+}
+
+int why_planned(const CommonOptions& common, const Experiment& experiment) {
+  Workbench bench(common);
+  const auto plan = make_plan(experiment, bench.declarations(), bench.checker(), common.results);
+  if (!plan.problems.empty()) throw Error(plan.problem_code, problems_text(plan));
+  auto database = open_ledger(common);
+  const auto all = with_ledger_errors(ledger_file(common.results), [&] { return why(database, common.results, plan); });
+  if (common.json) {
+    Json list = Json::array();
+    for (const auto& one : all) list.push_back(to_json(one));
+    print_json(list);
+  } else {
+    print_whys(all, plan);
+  }
+  return 0;
+}
+
+int why_verb(const CommonOptions& common, const std::string& word, const std::vector<std::string>& changes) {
+  namespace fs = std::filesystem;
+  if (fs::path(word).extension() == ".toml" || fs::is_regular_file(word) || fs::is_regular_file(fs::path("experiments") / (word + ".toml")))
+    return why_planned(common, read_experiment(find_experiment(word), changes));
+  auto database = open_ledger(common);
+  return with_ledger_errors(ledger_file(common.results), [&] {
+    const auto subject = find_subject(database, "cache why", word, {Subject::trial, Subject::stage});
+    if (subject.kind == Subject::trial) return why_planned(common, trial_experiment(common.results, subject.name, changes, ""));
+    if (!changes.empty())
+      throw Error(ExitCode::bad_config,
+                  fmt::format("cache why: found '{}' behind a stage, expected a file or a trial before key=value", changes[0]));
+    const auto one = why(database, common.results, subject);
+    if (common.json)
+      print_json(to_json(one));
+    else
+      print_why(one);
+    return 0;
+  });
+}
+
+}  // namespace
+
+int verb_cache(const Verb& verb, const std::vector<std::string>& arguments) {
   CommandLine line(verb);
   bool yes = false;
   GarbageRequest request;
@@ -76,8 +142,12 @@ int gc(const Verb& verb, const std::vector<std::string>& arguments) {
       "older-than", po::value<double>()->notifier([&](double value) { days = value; })->value_name("DAYS"),
       "gc: only stages that nobody has worked on for so long.")("yes", po::bool_switch(&yes),
                                                                 "gc: remove; without, only what would go is listed.");
-  if (!line.parse(arguments, 1, 1)) return 0;
-  if (line.words()[0] != "gc") throw Error(ExitCode::bad_config, fmt::format("cache: found '{}', expected gc", line.words()[0]));
+  if (!line.parse(arguments, 1)) return 0;
+  const auto& words = line.words();
+  if (words[0] == "why" && words.size() > 1) return why_verb(line.common(), words[1], {words.begin() + 2, words.end()});
+  if (words[0] == "why") throw Error(ExitCode::bad_config, "Usage: tessera cache why TRIAL | STAGE | FILE [key=value …]");
+  if (words[0] != "gc") throw Error(ExitCode::bad_config, fmt::format("cache: found '{}', expected why or gc", words[0]));
+  if (words.size() > 1) throw Error(ExitCode::bad_config, fmt::format("cache gc: found '{}', expected no further word", words[1]));
   if (days && !(*days >= 0))
     throw Error(ExitCode::bad_config, fmt::format("--older-than: found {}, expected a number of days, 0 or more", *days));
   request.older_than_days = days;
@@ -86,9 +156,5 @@ int gc(const Verb& verb, const std::vector<std::string>& arguments) {
   auto database = open_ledger(line.common());
   return with_ledger_errors(ledger_file(line.common().results), [&] { return collect(database, line.common(), request, yes, argv); });
 }
-
-}  // namespace
-
-int verb_cache(const Verb& verb, const std::vector<std::string>& arguments) { return gc(verb, arguments); }
 
 }  // namespace tessera

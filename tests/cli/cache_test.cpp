@@ -1,5 +1,6 @@
 // What `rm` and `cache gc` take away, and what a run brings back, over the fake host.
 #include <map>
+#include <regex>
 
 #include "cli_fixture.hpp"
 
@@ -29,6 +30,37 @@ TEST_F(Cli, WhatRmAndGcTookAwayComesBackWhenItIsNeeded) {
   for (const char* kind : {"tokenizer", "tokens", "prior"}) EXPECT_GT(again[kind]["done"], 0) << kind << ": read by what is new";
   EXPECT_EQ(again["tokenizer"]["done"], 1);
   EXPECT_EQ(call({"db", "check"}).status.code, 0);
+}
+
+// What changed stands in the answer, with both values, and nothing else.
+TEST_F(Cli, CacheWhyNamesTheDifferingParts) {
+  folder_.write("e.toml", kThreeArms.substr(0, kThreeArms.find("[arm.masked]")));
+  ASSERT_EQ(call({"run", "e.toml"}).status.code, 0);
+  EXPECT_EQ(call({"cache", "why", "e.toml"}).out, "9 of 9 stages reused: stage.json of their key is there\n");
+  const auto lines = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"cache", "why"});
+    const auto answer = call(words);
+    EXPECT_EQ(answer.status.code, 0) << answer.err;
+    return std::regex_replace(answer.out, std::regex("[0-9a-f]{32}"), "KEY");
+  };
+  const std::string of_prior =
+      "prior (causal): to run\n  against the nearest that is there, prior-KEY:\n    prior.layers: 4 -> 3\nsamples free: to run, for its "
+      "input "
+      "prior\n";
+  EXPECT_EQ(lines({"e.toml", "prior.layers=3"}).substr(0, of_prior.size()), of_prior);
+  EXPECT_NE(lines({"e/causal/0", "prior.layers=3"}).find("    prior.layers: 4 -> 3\n"), std::string::npos)
+      << "a trial's own options, changed";
+  EXPECT_NE(lines({"e.toml", "seeds=[1]"}).find("    seed: 0 -> 1\n"), std::string::npos);
+  const auto plugin = parse_json(call({"cache", "why", "e.toml", "prior.plugin=maskgit", "sampling.plugin=halton", "--json"}).out, "why");
+  std::vector<std::string> what;
+  for (const auto& stage : plugin)
+    if (stage.at("title").get<std::string>().rfind("prior", 0) == 0)
+      for (const auto& one : stage.at("differences")) what.push_back(one.at("what"));
+  EXPECT_EQ(what, std::vector<std::string>{"plugin prior"}) << "another plugin's revision is no difference of its own";
+  EXPECT_EQ(
+      call({"cache", "why", "e/causl/0"}).err,
+      "tessera: cache why: found 'e/causl/0', expected a trial (experiment/cell/seed) or a stage's key (four digits at least); did you "
+      "mean \"e/causal/0\"?\n");
 }
 
 }  // namespace

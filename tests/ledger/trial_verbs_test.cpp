@@ -178,7 +178,7 @@ TEST_F(TrialVerbs, GcRemovesWhatNoCurrentTrialNeeds) {
   EXPECT_EQ(json("show quick/masked/1").at("numbers").size(), 5u) << "every number is still there";
   EXPECT_EQ(json("cache gc --yes").at("files"), 4);
   EXPECT_EQ(tessera("cache gc").first, "Nothing to remove: every big file belongs to a current trial\n");
-  EXPECT_EQ(tessera("cache gcc"), std::make_pair(std::string("tessera: cache: found 'gcc', expected gc\n"), 2));
+  EXPECT_EQ(tessera("cache gcc"), std::make_pair(std::string("tessera: cache: found 'gcc', expected why or gc\n"), 2));
   // A stage that is at work: its `alive` is locked.
   const auto alive = results_.folder() / "stages/prior-p-causal-0/runs/2/alive";
   EXPECT_EQ(shell("touch " + alive.string() + " && flock " + alive.string() +
