@@ -223,12 +223,14 @@
     const said = (comparison.pinned ?? []).map((one) => (one.one ? `${one.everywhere ? 'All cells' : joined(one.cells)} share one ${one.stage}: the intervals hold for this ${one.stage}, and say nothing of another.`
       : `${one.everywhere ? 'All cells' : joined(one.cells)} have one ${one.stage} each for all seeds: the intervals hold for these, and say nothing of others.`));
     if (comparison.excluded?.length) said.push(`${comparison.excluded.length === 1 ? '1 trial is' : `${comparison.excluded.length} trials are`} not finished and missing from the numbers: see limits and notes.`);
-    return said.map((text) => make('p', {}, text));
+    const uncontrolled = comparison.controls?.uncontrolled ?? 0;
+    return [...said.map((text) => make('p', {}, text)), uncontrolled === 0 ? '' : make('p', { class: 'worse' }, uncontrolled === 1 ? 'One difference between cells was not asked for'
+      : `${uncontrolled} differences between cells were not asked for`, ' and may be what the numbers show: see ', make('a', { href: '#provenance' }, 'plugins and environments'), '.')];
   }
   const definitions = (part) => folded('What the columns mean', false, () => [table([{ title: 'metric' }, { title: 'definition', long: true }, { title: 'revision', number: true }],
     part.metrics.map((metric) => ({ cells: [heading(metric), metric.definition, metric.revision] })))]);
   function results() {
-    const known = ['experiment', 'question', 'baseline', 'source', 'trials', 'trials_done', 'parts', 'cost', 'sample_differences', 'pinned', 'excluded', 'retired_cells'];
+    const known = ['experiment', 'question', 'baseline', 'source', 'trials', 'trials_done', 'parts', 'cost', 'sample_differences', 'pinned', 'excluded', 'retired_cells', 'controls', 'frontiers'];
     const more = Object.entries(comparison).filter(([key, value]) => !known.includes(key) && value && !(Array.isArray(value) && !value.length));
     section('results', 'Results',
       comparison.parts.length ? make('p', {}, 'Mean ± standard deviation over n distinct stages; ↑ more is better, ↓ less; bold: the best mean.'
@@ -387,8 +389,18 @@
     return table([{ title: 'stages of' }, { title: 'stages', number: true }, ...keys.map((title) => ({ title })), { title: 'wall s', number: true }, { title: 'cpu s', number: true }],
       rows.map((row) => ({ cells: [String(row.stages_of ?? '').replaceAll(',', ', '), row.stages, ...keys.map((key) => text(row.environment[key])), row.seconds, row.cpu_seconds] })), 'Environments of published stages');
   }
+  // Facts of two cells' stages that are not the same. One that follows from an option in which the cells differ is what was asked about.
+  function controls() {
+    const { differences = [], budgets = [] } = comparison.controls ?? {};
+    const list = (values) => (values ?? []).join(', ');
+    return [differences.length ? table([{ title: 'cell' }, { title: 'against' }, { title: 'what' }, { title: 'is' }, { title: 'not' }, { title: 'in', long: true }, { title: 'seeds' },
+      { title: 'follows from', long: true }], differences.map((one) => ({ cells: [joined(one.cells), one.from, one.fact + (one.resumed ? ' (resumed)' : ''), one.value, one.from_value,
+      list(one.stages), list(one.seeds), one.uncontrolled ? { text: 'nothing asked for: uncontrolled', class: 'worse' } : list([].concat(one.follows))] })), 'What else differed') : '',
+    budgets.length ? table([{ title: 'cell' }, { title: 'trained stage' }, { title: 'steps', number: true }, { title: 'weights, MB', number: true }],
+      budgets.map((one) => ({ cells: [one.cell, one.stage, one.steps, one.weights_bytes ? one.weights_bytes / 1e6 : ''] })), 'What training was given') : ''];
+  }
   function provenance() {
-    section('provenance', 'Plugins and environments',
+    section('provenance', 'Plugins and environments', ...controls(),
       tables.plugins.rows.length ? [answered(tables.plugins, 'Plugins of published stages'), sql(tables.plugins.sql)] : '',
       tables.environments.rows.length ? [environments(), sql(tables.environments.sql)] : '');
   }
