@@ -17,7 +17,8 @@ import sys
 import tempfile
 import time
 
-import cluster as slurm
+sys.dont_write_bytecode = True  # the source tree stays as it is
+import cluster as slurm  # noqa: E402
 
 EXPERIMENT = """
 question = "Does a cluster leave what one machine leaves?"
