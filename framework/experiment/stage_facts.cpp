@@ -18,7 +18,7 @@ const std::set<std::string> kVolatile = {"host", "pid"};
 std::map<std::string, std::string> flat(const std::string& text) {
   std::map<std::string, std::string> values;
   const auto json = try_parse_json(text);
-  if (!json || !json->is_object()) return values;
+  if (!json || !json->is_object() || json->empty()) return values;  // an empty object is flattened to one leaf without a name
   const Json leaves = json->flatten();
   for (const auto& [key, value] : leaves.items()) {
     auto name = key.substr(1);
