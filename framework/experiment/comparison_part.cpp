@@ -74,13 +74,15 @@ ComparedPart PartBuilder::build() {
 
 // Cells that have the same stages are one row.
 void PartBuilder::add_rows() {
-  std::map<std::set<int64_t>, size_t> seen;
+  std::map<std::vector<int64_t>, size_t> seen;
   std::vector<size_t> row_of_cell(scores_.size(), kNoCell);
   for (size_t cell = 0; cell < scores_.size(); ++cell) {
-    std::set<int64_t> stages;
+    std::vector<int64_t> stages;
     for (const auto& scores : scores_[cell])
-      for (const auto& one : scores) stages.insert(one.stage);
+      for (const auto& one : scores) stages.push_back(one.stage);
     if (stages.empty()) continue;
+    std::sort(stages.begin(), stages.end());
+    stages.erase(std::unique(stages.begin(), stages.end()), stages.end());
     const auto [place, is_new] = seen.emplace(std::move(stages), part_.rows.size());
     if (is_new) {
       part_.rows.push_back(row_of(scores_[cell]));

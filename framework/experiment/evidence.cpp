@@ -47,14 +47,13 @@ void read_trials(SQLite::Database& database, const std::string& experiment, Evid
 void read_stages(SQLite::Database& database, Evidence& evidence) {
   for (const auto& trial : evidence.trials)
     for (const auto& [slot, stage] : trial.stages) evidence.stages.try_emplace(stage);
-  SQLite::Statement row(database, "SELECT id, coalesce(kind, ''), published IS NOT NULL, key FROM stage");
+  SQLite::Statement row(database, "SELECT id, coalesce(kind, ''), published IS NOT NULL FROM stage");
   std::vector<int64_t> unfinished;
   while (row.executeStep()) {
     const auto stage = evidence.stages.find(row.getColumn(0).getInt64());
     if (stage == evidence.stages.end()) continue;
     stage->second.kind = row.getColumn(1).getText();
     stage->second.done = row.getColumn(2).getInt() != 0;
-    stage->second.key = row.getColumn(3).getText();
     if (!stage->second.done) unfinished.push_back(stage->first);
   }
   SQLite::Statement state(database, "SELECT state, coalesce(error, '') FROM v_stage WHERE id = ?");
@@ -82,23 +81,35 @@ void read_metrics(SQLite::Database& database, Evidence& evidence) {
   }
 }
 
+// The value of v_score, by stage: joining trials would repeat what they share.
 void read_values(SQLite::Database& database, Evidence& evidence) {
-  // The value of v_score, by stage: joining trials would repeat what they share.
-  SQLite::Statement row(database, "SELECT metric, last, sum, n - n_nan, n, steps FROM summary WHERE stage = ? ORDER BY metric");
+  const auto add = [&](SQLite::Statement& row, EvidenceStage& stage) {
+    const int64_t metric = row.getColumn(1).getInt64();
+    const auto& about = evidence.metrics.at(metric);
+    if ((stage.kind == "tokenizer" || stage.kind == "prior") && !about.by_sample)
+      stage.steps = std::max(stage.steps, row.getColumn(6).getInt64());
+    if (stage.kind != "evaluation" && about.goal == "none") return;
+    const int64_t numbers = row.getColumn(4).getInt64();
+    const double mean = numbers > 0 ? column_or_nan(row, 3) / static_cast<double>(numbers) : kNoNumber;
+    stage.values.push_back({metric, about.by_sample ? mean : column_or_nan(row, 2), row.getColumn(5).getInt64()});
+  };
+  const std::string columns = "SELECT stage, metric, last, sum, n - n_nan, n, steps FROM summary ";
+  SQLite::Statement count(database, "SELECT count(*) FROM stage");
+  count.executeStep();
+  // Where most of the ledger is this experiment, one pass is faster than thousands of look-ups.
+  if (count.getColumn(0).getInt64() < 2 * static_cast<int64_t>(evidence.stages.size())) {
+    SQLite::Statement row(database, columns + "ORDER BY stage, metric");
+    while (row.executeStep())
+      if (const auto stage = evidence.stages.find(row.getColumn(0).getInt64()); stage != evidence.stages.end() && stage->second.done)
+        add(row, stage->second);
+    return;
+  }
+  SQLite::Statement row(database, columns + "WHERE stage = ? ORDER BY metric");
   for (auto& [id, stage] : evidence.stages) {
     if (!stage.done) continue;
-    const bool trained = stage.kind == "tokenizer" || stage.kind == "prior";
     row.reset();
     row.bind(1, id);
-    while (row.executeStep()) {
-      const int64_t metric = row.getColumn(0).getInt64();
-      const auto& about = evidence.metrics.at(metric);
-      if (trained && !about.by_sample) stage.steps = std::max(stage.steps, row.getColumn(5).getInt64());
-      if (stage.kind != "evaluation" && about.goal == "none") continue;
-      const int64_t numbers = row.getColumn(3).getInt64();
-      const double mean = numbers > 0 ? column_or_nan(row, 2) / static_cast<double>(numbers) : kNoNumber;
-      stage.values.push_back({metric, about.by_sample ? mean : column_or_nan(row, 1), row.getColumn(4).getInt64()});
-    }
+    while (row.executeStep()) add(row, stage);
   }
 }
 

@@ -25,7 +25,7 @@ struct EvidenceValue {
 };
 
 struct EvidenceStage {
-  std::string kind, key;
+  std::string kind;
   bool done = false;                  // published
   std::string state, error;           // of those that are not: failed, running, interrupted, killed, waiting, …
   int64_t steps = 0;                  // trained: of tokenizers and priors, the highest step that has a value

@@ -12,9 +12,11 @@ namespace {
 class ScoreReader {
  public:
   ScoreReader(SQLite::Database& database, const Evidence& evidence, const ComparedMetric& metric)
-      : evidence_(evidence), metric_(metric),
-        scores_(database, "SELECT step, value FROM point WHERE stage = ? AND metric = ? ORDER BY step"),
-        data_(database, "SELECT input FROM stage_input WHERE stage = ? AND slot = 'data'") {}
+      : evidence_(evidence), scores_(database, "SELECT step, value FROM point WHERE stage = ? AND metric = ? ORDER BY step"),
+        data_(database, "SELECT input FROM stage_input WHERE stage = ? AND slot = 'data'") {
+    for (const auto& [id, one] : evidence.metrics)
+      if (one.name == metric.name && one.revision == metric.revision) ids_.push_back(id);
+  }
 
   const SampleValues& read(int64_t stage) {
     const auto [found, is_new] = read_.try_emplace(stage);
@@ -36,15 +38,13 @@ class ScoreReader {
 
  private:
   EvidenceValue value(int64_t stage) const {
-    for (const auto& value : evidence_.stages.at(stage).values) {
-      const auto& metric = evidence_.metrics.at(value.metric);
-      if (metric.name == metric_.name && metric.revision == metric_.revision) return value;
-    }
+    for (const auto& value : evidence_.stages.at(stage).values)
+      if (std::find(ids_.begin(), ids_.end(), value.metric) != ids_.end()) return value;
     return {};
   }
 
   const Evidence& evidence_;
-  const ComparedMetric& metric_;
+  std::vector<int64_t> ids_;  // of the metric: one for each kind of stage that has it
   SQLite::Statement scores_, data_;
   std::map<int64_t, SampleValues> read_;
 };
@@ -68,10 +68,12 @@ bool on_the_same_data(const Pairing& pairing, ScoreReader& reader) {
 }
 
 int64_t scores_needed(const std::vector<const SamplePairing*>& pairings, ScoreReader& reader) {
-  std::set<int64_t> stages;
+  std::vector<int64_t> stages;
   for (const auto* one : pairings)
     for (const auto& cluster : one->pairing.clusters)
-      for (const auto& pair : cluster) stages.insert({pair.stage, pair.base_stage});
+      for (const auto& pair : cluster) stages.insert(stages.end(), {pair.stage, pair.base_stage});
+  std::sort(stages.begin(), stages.end());
+  stages.erase(std::unique(stages.begin(), stages.end()), stages.end());
   int64_t count = 0;
   for (const int64_t stage : stages) count += reader.count(stage);
   return count;

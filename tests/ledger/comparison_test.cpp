@@ -325,13 +325,32 @@ No part has both a cost and a quality: samples have, once they are evaluated.
 )");
 }
 
-// A state that the recorder knows of is enough: nothing but the word makes a trial censored.
-TEST(Exclusions, PrunedTrialsAreCensored) {
+TEST_F(Comparisons, PrunedTrialsAreCensored) {
+  declare({"causal", "masked"});
+  for (int seed : {0, 1})
+    for (const std::string cell : {"causal", "masked"}) {
+      const std::string key = fmt::format("{}-{}", cell, seed);
+      const bool pruned = cell == "masked" && seed == 1;
+      trial(cell, seed, {{"prior", "p-" + key}, {"evaluation.prior", "e-" + key}});
+      Made made{"prior", "p-" + key, {{"loss", 1.0}}};
+      made.state = pruned ? "pruned" : "done";
+      make(made);
+      if (!pruned) make({"evaluation", "e-" + key, {{"bits", 4.0 + seed}}});
+    }
+  EXPECT_EQ(block("Left out"), R"(Left out
+  masked/1: prior pruned
+  1 trial of masked censored: stopped because they did badly, so what is left of masked looks better
+  than it is.
+)");
+  EXPECT_TRUE(json().at("excluded").at(0).at("censored"));
+}
+
+TEST(Exclusions, TheGravestStageIsTheCause) {
   Evidence evidence;
   evidence.cells = {"masked"};
   evidence.slots = {"evaluation.prior", "prior"};
-  evidence.stages[1] = {"evaluation", "e", false, "waiting", "", 0, {}};
-  evidence.stages[2] = {"prior", "p", false, "pruned", "median of step 40", 0, {}};
+  evidence.stages[1] = {"evaluation", false, "waiting", "", 0, {}};
+  evidence.stages[2] = {"prior", false, "pruned", "median of step 40", 0, {}};
   evidence.trials = {{1, 5, 0, {{0, 1}, {1, 2}}}};
   const auto excluded = excluded_trials(evidence);
   ASSERT_EQ(excluded.size(), 1u);
