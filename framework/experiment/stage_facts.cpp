@@ -21,6 +21,7 @@ std::map<std::string, std::string> flat(const std::string& text) {
   if (!json || !json->is_object() || json->empty()) return values;  // an empty object is flattened to one leaf without a name
   const Json leaves = json->flatten();
   for (const auto& [key, value] : leaves.items()) {
+    if (key.empty()) continue;  // of an empty object
     auto name = key.substr(1);
     std::replace(name.begin(), name.end(), '/', '.');
     if (!kVolatile.count(name)) values[name] = value.is_string() ? value.get<std::string>() : value.dump();

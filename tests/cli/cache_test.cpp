@@ -44,9 +44,8 @@ TEST_F(Cli, CacheWhyNamesTheDifferingParts) {
     return std::regex_replace(answer.out, std::regex("[0-9a-f]{32}"), "KEY");
   };
   const std::string of_prior =
-      "prior (causal): to run\n  against the nearest that is there, prior-KEY:\n    prior.layers: 4 -> 3\nsamples free: to run, for its "
-      "input "
-      "prior\n";
+      "prior (causal): to run\n  against the nearest that is there, prior-KEY:\n    prior.layers: 4 -> 3\n"
+      "samples free (causal): to run, for its input prior\n";
   EXPECT_EQ(lines({"e.toml", "prior.layers=3"}).substr(0, of_prior.size()), of_prior);
   EXPECT_NE(lines({"e/causal/0", "prior.layers=3"}).find("    prior.layers: 4 -> 3\n"), std::string::npos)
       << "a trial's own options, changed";
