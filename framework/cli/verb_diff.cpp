@@ -25,6 +25,12 @@ constexpr Section kSections[] = {
      "WITH a AS (SELECT * FROM trial_stage WHERE trial = ?1), b AS (SELECT * FROM trial_stage WHERE trial = ?2) "
      "SELECT coalesce(a.slot, b.slot) AS slot, p.key AS first, q.key AS second FROM a FULL JOIN b ON a.slot = b.slot "
      "LEFT JOIN stage p ON p.id = a.stage LEFT JOIN stage q ON q.id = b.stage WHERE a.stage IS NOT b.stage ORDER BY 1"},
+    {"data",
+     "WITH used AS (SELECT x.trial, json_extract(s.parts, '$.source') AS source, json_extract(s.parts, '$.fingerprint') AS fingerprint "
+     "FROM trial_stage x JOIN stage s ON s.id = x.stage WHERE x.slot = 'data'), "
+     "a AS (SELECT * FROM used WHERE trial = ?1), b AS (SELECT * FROM used WHERE trial = ?2) "
+     "SELECT a.source AS first, b.source AS second, substr(a.fingerprint, 1, 12) AS first_files, substr(b.fingerprint, 1, 12) AS "
+     "second_files FROM a, b WHERE a.source IS NOT b.source OR a.fingerprint IS NOT b.fingerprint"},
     {"plugins",
      "WITH used AS (SELECT DISTINCT x.trial, u.slot, p.name, p.revision, p.sha256 FROM trial_stage x JOIN stage s ON s.id = x.stage "
      "JOIN stage_plugin u ON u.stage = s.id AND u.run = s.published JOIN plugin p ON p.id = u.plugin), "

@@ -41,7 +41,7 @@ const std::vector<Verb>& verbs() {
       {"ls", "[EXPERIMENT] [FILTER] [--sort METRIC] [--last N]",
        "List experiments, or trials for which a filter holds: 'prior=maskgit and frechet<20'", verb_ls},
       {"show", "TRIAL | STAGE", "Show one trial or one stage with its numbers and origin", verb_show},
-      {"diff", "TRIAL TRIAL", "Show what two trials do not share: options, stages, plugins, environment", verb_diff},
+      {"diff", "TRIAL TRIAL", "Show what two trials do not share: options, stages, data, plugins, environment", verb_diff},
       {"compare", "EXPERIMENT [METRIC …]", "Compare arms: mean, deviation, number of distinct stages, cost", verb_compare},
       {"query", "SQL | @NAME", "Ask the ledger in SQL, read-only", verb_query},
       {"grid", "EXPERIMENT | TRIAL … [--seed N] [-o FILE.png]",

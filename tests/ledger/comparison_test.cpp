@@ -325,6 +325,25 @@ No part has both a cost and a quality: samples have, once they are evaluated.
 )");
 }
 
+TEST_F(Comparisons, OtherImagesAreAnUncontrolledDifferenceAndStandInDiff) {
+  declare({"causal", "masked"});
+  for (const std::string cell : {"causal", "masked"}) {
+    trial(cell, 0, {{"data", "d-" + cell}, {"evaluation.prior", "e-" + cell}});
+    Made data{"data", "d-" + cell};
+    data.parts = {{"source", "emoji"}, {"fingerprint", cell == "causal" ? "0123456789abcdef" : "fedcba9876543210"}};
+    make(data);
+    make({"evaluation", "e-" + cell, {{"bits", 4.0}}});
+  }
+  EXPECT_EQ(tessera("compare quick --strict"),
+            std::make_pair(std::string("tessera: compare --strict: found 1 uncontrolled difference, expected none:\n"
+                                       "  masked against causal: data fedcba987654, not 0123456789ab, in data at seed 0\n"),
+                           1));
+  EXPECT_EQ(block("data\n", "diff quick/causal/0 quick/masked/0"), R"(data
+first  second  first_files   second_files
+emoji  emoji   0123456789ab  fedcba987654
+)");
+}
+
 TEST_F(Comparisons, PrunedTrialsAreCensored) {
   declare({"causal", "masked"});
   for (int seed : {0, 1})
