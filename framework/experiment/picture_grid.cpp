@@ -142,7 +142,8 @@ class GridRows {
         rows.push_back({label, images_of(StageFolder(results_, stage.kind, stage.key).output(file), array, columns_), first});
         first = false;
       } catch (const Error& error) {
-        notes.push_back(fmt::format("{}: {}", label, error.what()));
+        const bool hollow = StageFolder(results_, stage.kind, stage.key).hollow();
+        notes.push_back(fmt::format("{}: {}", label, hollow ? "its output files were removed to save space" : error.what()));
       }
     }
   }
