@@ -39,13 +39,14 @@ again() {
     0 | 2 | 3 | 75) return 1 ;;
   esac
   [ "$attempts" -le "$retries" ] || return 1
-  say "its host failed with exit code $1, attempt $((attempts + 1)) of $((retries + 1))"
+  say "its host failed with exit code $1; attempt $((attempts + 1)) of $((retries + 1)) begins"
 }
 code=''
 while again "$code"; do
   [ "$code" = 11 ] || attempts=$((attempts + 1))
   "$host" work <"$folder/$index.json" >/dev/null &
   child=$!
+  [ -z "$asked" ] || kill -USR1 "$child" 2>/dev/null  # told while it was being started
   # A signal ends `wait` before the host has ended.
   while signalled='' && wait "$child"; code=$?; [ -n "$signalled" ]; do :; done
   child=''
