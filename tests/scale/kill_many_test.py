@@ -86,7 +86,7 @@ class Killer:
                 seen.update(hosts_of(front))
                 time.sleep(0.002)
 
-        watch(random.uniform(0, 0.03 if victim == "recorder" else 0.2))
+        watch(random.uniform(0, 0.03 if victim == "recorder" else 0.15))
         hosts = hosts_of(front)
         seen.update(hosts)
         if victim in ("host", "both") and hosts:
@@ -96,7 +96,7 @@ class Killer:
         if victim == "recorder" and recorder.poll() is None:
             kill(recorder.pid)
         if victim != "front" and victim != "both":
-            watch(random.uniform(0, 0.3 if victim is None else 0.1))
+            watch(random.uniform(0, 0.25 if victim is None else 0.05))
             if front.poll() is None:
                 front.terminate()
         return seen
