@@ -238,10 +238,18 @@ std::string left_out_text(const Comparison& comparison, size_t width) {
   std::string text = "\nLeft out\n";
   for (size_t i = 0; i < std::min(lines.size(), kMostLeftOutShown); ++i) text += wrapped(lines[i], width, 2);
   if (lines.size() > kMostLeftOutShown) text += fmt::format("  and {} more: --json lists them all\n", lines.size() - kMostLeftOutShown);
-  for (const auto& [cell, n] : censored)
-    text += wrapped(fmt::format("{} of {} censored: stopped because they did badly, so what is left of {} looks better than it is.",
-                                counted(n, "trial"), cell, cell),
+  if (!censored.empty()) {
+    std::vector<std::string> cells;
+    int64_t trials = 0;
+    for (const auto& [cell, n] : censored) {
+      if (cells.size() < kMostLeftOutShown) cells.push_back(fmt::format("{} of {}", n, cell));
+      trials += n;
+    }
+    if (censored.size() > cells.size()) cells.push_back(fmt::format("{} more cells", censored.size() - cells.size()));
+    text += wrapped(fmt::format("{} censored ({}): stopped because they did badly, so what is left of such a cell looks better than it is.",
+                                counted(trials, "trial"), fmt::join(cells, ", ")),
                     width, 2);
+  }
   if (!comparison.retired.empty())
     text += fmt::format("  {} of older versions of the file with finished trials: tessera ls {} --retired\n",
                         counted(static_cast<int64_t>(comparison.retired.size()), "cell"), comparison.experiment);

@@ -18,8 +18,9 @@ namespace tessera {
 namespace {
 
 using Seconds = std::chrono::duration<double>;
-constexpr auto kTick = std::chrono::seconds(1);
-constexpr auto kGrace = std::chrono::seconds(60);  // for a checkpoint, once the time limit is over
+constexpr auto kTick = std::chrono::seconds(1);         // the observer's
+constexpr auto kLook = std::chrono::milliseconds(200);  // at limits, and at stages that others compute
+constexpr auto kGrace = std::chrono::seconds(60);       // for a checkpoint, once the time limit is over
 constexpr size_t kErrorTail = 4096;
 
 enum class Status { waiting, running, elsewhere, over };
@@ -78,15 +79,18 @@ class Scheduler {
   RunSummary run() {
     const auto began = Clock::now();
     const double cpu_before = children_cpu_seconds();
-    auto next_tick = began + kTick;
+    auto next_tick = began + kTick, next_look = began + kLook;
     while (launch_ready(), !finished()) {
-      wait_for_events(next_tick);
+      wait_for_events(std::min(next_tick, next_look));
       obey_signals();
       for (auto it = running_.begin(); it != running_.end();) it = serve(*it) ? running_.erase(it) : std::next(it);
+      if (Clock::now() >= next_look) {
+        next_look = Clock::now() + kLook;
+        look_elsewhere();
+        keep_limits();
+      }
       if (Clock::now() < next_tick) continue;
       next_tick = Clock::now() + kTick;
-      look_elsewhere();
-      keep_limits();
       observer_.tick();
     }
     for (auto& node : nodes_)

@@ -358,8 +358,8 @@ TEST_F(Comparisons, PrunedTrialsAreCensored) {
     }
   EXPECT_EQ(block("Left out"), R"(Left out
   masked/1: prior pruned
-  1 trial of masked censored: stopped because they did badly, so what is left of masked looks better
-  than it is.
+  1 trial censored (1 of masked): stopped because they did badly, so what is left of such a cell
+  looks better than it is.
 )");
   EXPECT_TRUE(json().at("excluded").at(0).at("censored"));
 }
