@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "cli/text_table.hpp"
@@ -40,9 +41,12 @@ std::string csv_field(const Value& value) {
 }  // namespace
 
 SQLite::Database open_ledger(const CommonOptions& common) {
-  const auto report = record(common.results, std::chrono::seconds(5));
+  const auto report = record(common.results, std::chrono::seconds(5), std::chrono::seconds(5));
   for (const auto& problem : report.problems) fmt::print(stderr, "tessera: warning: {}\n", problem);
   if (!report.recorded) fmt::print(stderr, "tessera: the ledger is shown as it was last recorded: {}\n", report.skipped);
+  if (report.behind > 0)
+    fmt::print(stderr, "tessera: the ledger is shown as far as it is recorded, {:.0f} MB of journals are left: tessera record\n",
+               std::ceil(static_cast<double>(report.behind) / 1e6));
   return open_read_only(ledger_file(common.results));
 }
 

@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 // Hosts never wait for the ledger: what fails now is tried again in a second, and said at the end.
 void record_while_running(const fs::path& results) {
   try {
-    record(results, std::chrono::milliseconds(50));
+    record(results, std::chrono::milliseconds(50), std::chrono::seconds(1));
   } catch (const Error&) {
   }
 }

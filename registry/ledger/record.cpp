@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <optional>
 #include <set>
 #include <thread>
@@ -27,6 +28,8 @@ namespace {
 // A transaction takes about this much of journals, a second or two: bounds the memory, the work that a kill throws away, and how old what
 // others see is.
 constexpr int64_t kTransactionBytes = 16 << 20;
+// Of one journal in a turn at least: many small turns would ask for each journal's rows again and again.
+constexpr int64_t kLeastTurn = 256 << 10;
 
 struct LiveJournal {
   std::string path;  // relative to the results folder
@@ -82,55 +85,96 @@ Holder writer_of(const fs::path& journal, bool network) {
   return journal_writer_lives(journal) == false ? Holder::gone : Holder::alive;
 }
 
-// Journals → rows, in transactions of bounded size. Returns the journals that are complete and will grow no more.
-std::vector<LiveJournal> pass(SQLite::Database& database, const fs::path& results, const std::vector<LiveJournal>& journals,
-                              RecordReport& report) {
-  Recorder recorder(database, results);
-  std::vector<LiveJournal> complete;
-  const bool network = on_network_file_system(results);
-  int64_t bytes = 0;
-  const auto commit = [&] {
-    recorder.flush();
-    TESSERA_FAULT_POINT("record.before_commit");
-    database.exec("COMMIT");
-    TESSERA_FAULT_POINT("record.after_commit");
-    bytes = 0;
-  };
-  TESSERA_FAULT_POINT("record.before_begin");
-  database.exec("BEGIN IMMEDIATE");
-  try {
-    for (const auto& journal : journals) {
-      // Asked before reading: what a dead writer left is all there by then.
-      const Holder writer = writer_of(results / journal.path, network);
-      // What is there now: a writer that is faster than this would keep a pass going for ever.
-      const auto until = static_cast<int64_t>(fs::file_size(results / journal.path));
-      for (bool more = true, sound = true; more;) {
-        Recorder::Taken taken;
-        try {
-          taken = recorder.take(journal.path, kTransactionBytes - bytes);
-        } catch (const Error& error) {
-          report.problems.emplace_back(error.what());
-          sound = false;
+// A journal in a pass: read in turns with the others, so that one that grows fast holds up none.
+struct Turn {
+  LiveJournal journal;
+  int64_t until = 0;   // its size when the pass began: a writer that is faster than this would keep the pass going for ever
+  int64_t offset = 0;  // behind what was taken
+  bool over = false;
+};
+
+// Journals → rows, in transactions of bounded size.
+class Pass {
+ public:
+  using Deadline = std::optional<std::chrono::steady_clock::time_point>;
+
+  Pass(SQLite::Database& database, const fs::path& results, RecordReport& report)
+      : database_(database), results_(results), report_(report), recorder_(database, results), network_(on_network_file_system(results)) {}
+
+  // Returns the journals that are complete and will grow no more. What is left at the deadline is told in the report.
+  std::vector<LiveJournal> run(const std::vector<LiveJournal>& journals, Deadline deadline) {
+    std::vector<Turn> turns;
+    for (const auto& journal : journals) turns.push_back({journal, static_cast<int64_t>(fs::file_size(results_ / journal.path)), 0, false});
+    // Where time may not do for all, another one is first each second.
+    if (deadline && !turns.empty())
+      std::rotate(turns.begin(), turns.begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(::time(nullptr)) % turns.size()),
+                  turns.end());
+    TESSERA_FAULT_POINT("record.before_begin");
+    database_.exec("BEGIN IMMEDIATE");
+    try {
+      bool begun = false;  // one turn is always taken: however small the budget, there is progress
+      for (size_t left = turns.size(); left > 0 && !(begun && passed(deadline));) {
+        const int64_t share = std::max(kLeastTurn, kTransactionBytes / static_cast<int64_t>(left));
+        for (auto& turn : turns) {
+          if (turn.over || (begun && passed(deadline))) continue;
+          begun = true;
+          take(turn, share);
+          left -= turn.over ? 1 : 0;
         }
-        more = taken.more && taken.offset < until;
-        bytes += taken.bytes;
-        report.lines += taken.lines;
-        if (!taken.more && writer != Holder::alive && !taken.ended) recorder.mark_killed(journal.path);
-        if (!taken.more && sound && (taken.ended || writer == Holder::gone)) complete.push_back(journal);
-        if (bytes < kTransactionBytes) continue;
-        commit();
-        database.exec("BEGIN IMMEDIATE");
       }
-      ++report.journals;
+      commit();
+    } catch (...) {
+      database_.tryExec("ROLLBACK");
+      throw;
     }
-    commit();
-  } catch (...) {
-    database.tryExec("ROLLBACK");
-    throw;
+    for (const auto& turn : turns)
+      if (!turn.over) report_.behind += turn.until - turn.offset;
+    report_.points = recorder_.points();
+    return std::move(complete_);
   }
-  report.points = recorder.points();
-  return complete;
-}
+
+ private:
+  static bool passed(const Deadline& deadline) { return deadline && std::chrono::steady_clock::now() >= *deadline; }
+
+  void take(Turn& turn, int64_t share) {
+    // Asked before reading: what a dead writer left is all there by then.
+    const Holder writer = writer_of(results_ / turn.journal.path, network_);
+    Recorder::Taken taken;
+    bool sound = true;
+    try {
+      taken = recorder_.take(turn.journal.path, std::min(share, kTransactionBytes - bytes_));
+    } catch (const Error& error) {
+      report_.problems.emplace_back(error.what());
+      sound = false;
+    }
+    turn.offset = taken.offset;
+    turn.over = !taken.more || taken.offset >= turn.until;
+    bytes_ += taken.bytes;
+    report_.lines += taken.lines;
+    report_.journals += turn.over ? 1 : 0;
+    if (!taken.more && writer != Holder::alive && !taken.ended) recorder_.mark_killed(turn.journal.path);
+    if (!taken.more && sound && (taken.ended || writer == Holder::gone)) complete_.push_back(turn.journal);
+    if (bytes_ < kTransactionBytes) return;
+    commit();
+    database_.exec("BEGIN IMMEDIATE");
+  }
+
+  void commit() {
+    recorder_.flush();
+    TESSERA_FAULT_POINT("record.before_commit");
+    database_.exec("COMMIT");
+    TESSERA_FAULT_POINT("record.after_commit");
+    bytes_ = 0;
+  }
+
+  SQLite::Database& database_;
+  const fs::path& results_;
+  RecordReport& report_;
+  Recorder recorder_;
+  bool network_;
+  int64_t bytes_ = 0;  // in the open transaction
+  std::vector<LiveJournal> complete_;
+};
 
 std::string begin_uuid(const fs::path& journal) {
   try {
@@ -205,7 +249,7 @@ RecordReport rebuild_locked(const fs::path& results) {
     create_ledger(beside);
     auto database = open_for_recording(beside);
     database.exec("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;");
-    pass(database, results, journals, report);
+    Pass(database, results, report).run(journals, std::nullopt);
     database.exec("PRAGMA analysis_limit = 1000; PRAGMA optimize;");
   });
   fsync_file(beside);
@@ -235,7 +279,7 @@ std::vector<std::string> all_journals(const fs::path& results) {
   return journals;
 }
 
-RecordReport record(const fs::path& results, std::chrono::milliseconds patience) {
+RecordReport record(const fs::path& results, std::chrono::milliseconds patience, std::optional<std::chrono::milliseconds> budget) {
   if (!fs::is_directory(results)) throw Error(ExitCode::ledger, fmt::format("{}: no such results folder", results.string()));
   RecordReport report;
   const auto held = lock(results, patience, report.skipped);
@@ -256,7 +300,9 @@ RecordReport record(const fs::path& results, std::chrono::milliseconds patience)
       forget_replaced(database, results, live);
       // Shared memory does not work there, and WAL needs it.
       if (!on_network_file_system(results)) set_journal_mode(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
-      for (const auto& journal : pass(database, results, live, report)) {
+      Pass::Deadline deadline;
+      if (budget) deadline = std::chrono::steady_clock::now() + *budget;
+      for (const auto& journal : Pass(database, results, report).run(live, deadline)) {
         TESSERA_FAULT_POINT("record.before_unmark");
         fs::remove(journal.mark);
       }

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,14 +20,17 @@ namespace tessera {
 
 struct RecordReport {
   int64_t journals = 0, lines = 0, points = 0;  // taken in by this pass
+  int64_t behind = 0;                           // bytes of journals that the budget left for the next pass
   bool recorded = true;                         // false: `skipped` says why
   std::string skipped;
   std::vector<std::string> problems;  // journals that could not be read, a sentence each; the others were
 };
 
-// Waits for another recorder up to `patience`. A results folder that cannot be written is no error (`recorded` is false).
+// Waits for another recorder up to `patience`. Stops after `budget`, a transaction later at most, where there is more to take in; all
+// journals get their turn. A results folder that cannot be written is no error (`recorded` is false).
 // Throws Error(ledger): no such folder, database damaged, disk full.
-RecordReport record(const std::filesystem::path& results, std::chrono::milliseconds patience = std::chrono::seconds(10));
+RecordReport record(const std::filesystem::path& results, std::chrono::milliseconds patience = std::chrono::seconds(10),
+                    std::optional<std::chrono::milliseconds> budget = std::nullopt);
 
 // All journals into a new database that takes the place of the old one, whatever state that is in.
 RecordReport rebuild(const std::filesystem::path& results);

@@ -53,6 +53,39 @@ TEST(Record, PiecemealEqualsRebuild) {
   EXPECT_EQ(digest_after_record(pieces), reference);
 }
 
+// Journals and no time: each pass gets on by a turn, and in the end all is there once.
+TEST(Record, ABudgetEndsAPassAndLosesNothing) {
+  FakeResults results("budget");
+  constexpr int kJournals = 3, kSteps = 1000;
+  for (int j = 0; j < kJournals; ++j) {
+    auto run = results.run("prior", fmt::format("p{}", j), 1, 0);
+    run.metric("loss");
+    for (int s = 1; s <= kSteps; ++s) run.step(s, {{"loss", 1.0 / (s + j)}});
+    run.end();
+  }
+  FakeResults empty("empty");
+  record(empty.folder());
+  fs::copy_file(ledger_file(empty.folder()), ledger_file(results.folder()));
+  const auto points = [&] {
+    auto database = open_read_only(ledger_file(results.folder()));
+    std::vector<int> counts;
+    SQLite::Statement row(database, "SELECT count(*) FROM point GROUP BY stage");
+    while (row.executeStep()) counts.push_back(row.getColumn(0).getInt());
+    return counts;
+  };
+  int passes = 0;
+  for (int64_t behind = 1, before = INT64_MAX; behind > 0; before = behind, ++passes) {
+    ASSERT_LT(passes, 100);
+    behind = record(results.folder(), std::chrono::seconds(1), std::chrono::milliseconds(0)).behind;
+    EXPECT_LT(behind, before) << "each pass gets on";
+  }
+  EXPECT_EQ(passes, kJournals) << "a turn a pass";
+  EXPECT_EQ(points(), std::vector<int>(kJournals, kSteps));
+  const auto digest = digest_after_record(results);
+  rebuild(results.folder());
+  EXPECT_EQ(digest_after_record(results), digest);
+}
+
 TEST(Record, ResumedRunRewindsLowerRuns) {
   FakeResults results("rewind");
   auto first = results.run("prior", "p", 1, 0);

@@ -48,12 +48,12 @@ class Watchers:
         while not self.stopped.is_set():
             began = time.perf_counter()
             done = subprocess.run([self.front, *words, "--results", self.results], capture_output=True, text=True)
-            # "shown as it was last recorded" is a true answer while another records; it is counted.
-            late = "shown as it was last recorded" in done.stderr
+            # "shown as it was last recorded", or "as far as it is", is a true answer while others write faster than one records.
+            late = done.stderr.startswith("tessera: the ledger is shown as ") and done.stderr.count("\n") == 1
             if done.returncode != 0 or (done.stderr and not late):
                 self.errors.append(f"tessera {' '.join(words)}: {done.returncode}: {done.stderr}")
             self.counts["questions"] += 1
-            self.counts["answered as last recorded"] += late
+            self.counts["answered with what was recorded by then"] += late
             self.slowest[words[0]] = max(self.slowest[words[0]], time.perf_counter() - began)
             time.sleep(0.05)
 
@@ -115,7 +115,9 @@ def main():
         assert not watchers.errors, "\n".join(watchers.errors[:20])
         written = {line["stage"]: line for out, _ in said for line in map(json.loads, out.splitlines())}
         began = time.perf_counter()
-        check = subprocess.run([front, "ls", "--results", results], capture_output=True, text=True)
+        # A question waits 5 s for another recorder, records 5 s itself, and asks; on two cores that eighteen others share.
+        assert max(watchers.slowest.values()) < 60, watchers.slowest
+        check = subprocess.run([front, "record", "--results", results], capture_output=True, text=True)
         assert check.returncode == 0 and not check.stderr, check.stderr
         behind = time.perf_counter() - began
         assert sorted(os.listdir(results)) == [".record.lock", "fronts", "live", "stages", "tessera.db"], os.listdir(results)
