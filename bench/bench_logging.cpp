@@ -15,7 +15,7 @@
 
 #include "core/journal.hpp"
 #include "engine/stage_run.hpp"
-#include "experiment/statistics.hpp"
+#include "experiment/statistics/statistics.hpp"
 #include "measure.hpp"
 
 namespace tessera {

@@ -11,7 +11,7 @@
 #include "cli/text_table.hpp"
 #include "core/files.hpp"
 #include "core/png.hpp"
-#include "experiment/picture_grid.hpp"
+#include "experiment/pictures/picture_grid.hpp"
 #include "registry/ledger/database.hpp"
 
 namespace tessera {

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "cli/verb.hpp"
-#include "experiment/scheduler.hpp"
-#include "experiment/slurm.hpp"
+#include "experiment/run/scheduler.hpp"
+#include "experiment/slurm/slurm.hpp"
 
 namespace tessera {
 

@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "experiment/comparison.hpp"
+#include "experiment/compare/comparison.hpp"
 
 namespace tessera {
 

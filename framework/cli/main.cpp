@@ -13,7 +13,7 @@
 #include "core/error.hpp"
 #include "core/fault.hpp"
 #include "core/option_schema.hpp"
-#include "experiment/run_policy.hpp"
+#include "experiment/describe/run_policy.hpp"
 
 namespace tessera {
 namespace {

@@ -9,7 +9,7 @@
 #include "cli/text_table.hpp"
 #include "core/error.hpp"
 #include "core/option_schema.hpp"
-#include "experiment/marks.hpp"
+#include "experiment/trials/marks.hpp"
 #include "registry/ledger/database.hpp"
 
 namespace tessera {

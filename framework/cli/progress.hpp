@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "experiment/scheduler.hpp"
+#include "experiment/run/scheduler.hpp"
 
 namespace tessera {
 

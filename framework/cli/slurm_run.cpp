@@ -10,7 +10,7 @@
 #include "cli/ledger_access.hpp"
 #include "cli/text_table.hpp"
 #include "core/error.hpp"
-#include "experiment/front_journal.hpp"
+#include "experiment/run/front_journal.hpp"
 #include "registry/ledger/record.hpp"
 
 namespace tessera {

@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "cli/verb.hpp"
-#include "experiment/run_policy.hpp"
-#include "experiment/slurm.hpp"
+#include "experiment/describe/run_policy.hpp"
+#include "experiment/slurm/slurm.hpp"
 
 namespace tessera {
 

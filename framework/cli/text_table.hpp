@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "experiment/statistics.hpp"
+#include "experiment/statistics/statistics.hpp"
 
 namespace tessera {
 

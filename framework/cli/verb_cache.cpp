@@ -9,9 +9,9 @@
 #include "cli/text_table.hpp"
 #include "cli/workbench.hpp"
 #include "core/error.hpp"
-#include "experiment/garbage.hpp"
-#include "experiment/trial_experiment.hpp"
-#include "experiment/why.hpp"
+#include "experiment/plan/why.hpp"
+#include "experiment/trials/garbage.hpp"
+#include "experiment/trials/trial_experiment.hpp"
 #include "registry/ledger/database.hpp"
 
 namespace tessera {

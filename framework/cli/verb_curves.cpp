@@ -10,7 +10,7 @@
 #include "cli/text_table.hpp"
 #include "core/error.hpp"
 #include "core/files.hpp"
-#include "experiment/curve_svg.hpp"
+#include "experiment/pictures/curve_svg.hpp"
 #include "registry/ledger/database.hpp"
 
 namespace tessera {

@@ -10,8 +10,8 @@
 #include "core/error.hpp"
 #include "core/files.hpp"
 #include "core/subprocess.hpp"
-#include "experiment/host_threads.hpp"
 #include "experiment/report/report.hpp"
+#include "experiment/run/host_threads.hpp"
 #include "registry/ledger/check.hpp"
 #include "registry/ledger/database.hpp"
 

@@ -7,7 +7,7 @@
 #include "cli/ledger_access.hpp"
 #include "core/error.hpp"
 #include "core/files.hpp"
-#include "experiment/picture_grid.hpp"
+#include "experiment/pictures/picture_grid.hpp"
 #include "registry/ledger/database.hpp"
 
 namespace tessera {

@@ -14,9 +14,9 @@
 #include "cli/ledger_access.hpp"
 #include "cli/text_table.hpp"
 #include "core/error.hpp"
-#include "experiment/comparison.hpp"
-#include "experiment/marks.hpp"
-#include "experiment/trial_columns.hpp"
+#include "experiment/compare/comparison.hpp"
+#include "experiment/trials/marks.hpp"
+#include "experiment/trials/trial_columns.hpp"
 #include "registry/ledger/database.hpp"
 
 namespace tessera {

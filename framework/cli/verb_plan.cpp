@@ -3,7 +3,7 @@
 #include "cli/ledger_access.hpp"
 #include "cli/workbench.hpp"
 #include "core/error.hpp"
-#include "experiment/past_runs.hpp"
+#include "experiment/plan/past_runs.hpp"
 #include "registry/ledger/database.hpp"
 
 namespace tessera {

@@ -9,7 +9,7 @@
 #include "cli/ledger_access.hpp"
 #include "cli/text_table.hpp"
 #include "core/error.hpp"
-#include "experiment/comparison.hpp"
+#include "experiment/compare/comparison.hpp"
 #include "registry/ledger/database.hpp"
 #include "registry/ledger/schema.hpp"
 

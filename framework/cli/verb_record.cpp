@@ -7,7 +7,7 @@
 #include "cli/ledger_access.hpp"
 #include "cli/slurm_run.hpp"
 #include "core/error.hpp"
-#include "experiment/slurm_queue.hpp"
+#include "experiment/slurm/slurm_queue.hpp"
 #include "registry/ledger/database.hpp"
 #include "registry/ledger/record.hpp"
 

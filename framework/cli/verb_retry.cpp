@@ -10,7 +10,7 @@
 #include "cli/workbench.hpp"
 #include "core/error.hpp"
 #include "core/journal.hpp"
-#include "experiment/comparison.hpp"
+#include "experiment/compare/comparison.hpp"
 #include "registry/ledger/database.hpp"
 
 namespace tessera {

@@ -5,7 +5,7 @@
 
 #include "cli/ledger_access.hpp"
 #include "core/error.hpp"
-#include "experiment/removal.hpp"
+#include "experiment/trials/removal.hpp"
 #include "registry/ledger/database.hpp"
 
 namespace tessera {

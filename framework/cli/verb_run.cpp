@@ -12,9 +12,9 @@
 #include "core/error.hpp"
 #include "core/journal.hpp"
 #include "core/stage_folder.hpp"
-#include "experiment/front_journal.hpp"
-#include "experiment/gpus.hpp"
-#include "experiment/host_threads.hpp"
+#include "experiment/run/front_journal.hpp"
+#include "experiment/run/gpus.hpp"
+#include "experiment/run/host_threads.hpp"
 #include "registry/ledger/record.hpp"
 
 namespace tessera {

@@ -1,7 +1,7 @@
 // sample: a finished trial's prior, sampled in another way. The result is a new trial of the experiment "adhoc"; every stage
 // but samples and evaluations is the trial's own.
 #include "cli/closing.hpp"
-#include "experiment/trial_experiment.hpp"
+#include "experiment/trials/trial_experiment.hpp"
 
 namespace tessera {
 

@@ -12,7 +12,7 @@
 #include "cli/ledger_access.hpp"
 #include "cli/progress.hpp"
 #include "cli/text_table.hpp"
-#include "experiment/front_journal.hpp"
+#include "experiment/run/front_journal.hpp"
 #include "registry/ledger/database.hpp"
 
 namespace tessera {

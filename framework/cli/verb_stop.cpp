@@ -12,7 +12,7 @@
 #include "core/error.hpp"
 #include "core/journal.hpp"
 #include "core/json.hpp"
-#include "experiment/front_journal.hpp"
+#include "experiment/run/front_journal.hpp"
 
 namespace tessera {
 namespace {

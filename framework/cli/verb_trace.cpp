@@ -10,7 +10,7 @@
 #include "cli/text_table.hpp"
 #include "core/error.hpp"
 #include "core/files.hpp"
-#include "experiment/trace.hpp"
+#include "experiment/pictures/trace.hpp"
 #include "registry/ledger/database.hpp"
 
 namespace tessera {

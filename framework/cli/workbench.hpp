@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cli/verb.hpp"
-#include "experiment/plan.hpp"
+#include "experiment/plan/plan.hpp"
 #include "registry/catalog/catalog.hpp"
 
 namespace tessera {

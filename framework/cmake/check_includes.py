@@ -114,7 +114,7 @@ PLANTED = [  # file, include line, reported?
     ("registry/catalog/catalog.cpp", '"tessera/descriptor.h"', True),
     ("registry/catalog/loader.cpp", '"tessera/descriptor.h"', False),
     ("registry/ledger/a.cpp", "<c10/core/Device.h>", True),
-    ("registry/ledger/a.cpp", '"experiment/plan.hpp"', True),
+    ("registry/ledger/a.cpp", '"experiment/plan/plan.hpp"', True),
     ("plugins/priors/a.cpp", '"core/json.hpp"', True),
     ("plugins/priors/a.cpp", '"nn/transformer.hpp"', False),
     ("tests/core/a.cpp", '"engine/trainer.hpp"', False),

@@ -1,11 +1,11 @@
 // Experiment files: layers, arms, grids, references, plugins that change, and the whole text of every error.
-#include "experiment/experiment_file.hpp"
+#include "experiment/describe/experiment_file.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
-#include "experiment/cell.hpp"
+#include "experiment/describe/cell.hpp"
 #include "fake_engine.hpp"
 #include "temporary_folder.hpp"
 

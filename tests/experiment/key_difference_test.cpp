@@ -1,5 +1,5 @@
 // Two keys' parts, in words.
-#include "experiment/key_difference.hpp"
+#include "experiment/plan/key_difference.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Paired differences against scipy and statsmodels (golden/make_golden.py), and the coverage of the interval on simulated seeds. Each
 // claim has a wrong implementation that the same check rejects.
-#include "experiment/paired.hpp"
+#include "experiment/statistics/paired.hpp"
 
 #include <gtest/gtest.h>
 

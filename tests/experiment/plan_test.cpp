@@ -8,7 +8,7 @@
 
 #include "core/journal.hpp"
 #include "core/stage_folder.hpp"
-#include "experiment/past_runs.hpp"
+#include "experiment/plan/past_runs.hpp"
 #include "planning.hpp"
 
 namespace tessera {

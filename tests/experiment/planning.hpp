@@ -1,6 +1,6 @@
 // A plan over the double, from the text of an experiment file.
 #pragma once
-#include "experiment/plan.hpp"
+#include "experiment/plan/plan.hpp"
 #include "fake_engine.hpp"
 #include "temporary_folder.hpp"
 

@@ -1,5 +1,5 @@
 // Pruning against the decisions of Optuna's pruners (golden/make_pruning.py), each training's every report; and what they must not do.
-#include "experiment/pruning.hpp"
+#include "experiment/run/pruning.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Differences sample by sample against statsmodels (golden/make_samples_golden.py), and the coverage of each of the three intervals in
 // the world that it speaks of. Each claim has a wrong implementation that the same check rejects.
-#include "experiment/sample_difference.hpp"
+#include "experiment/statistics/sample_difference.hpp"
 
 #include <gtest/gtest.h>
 

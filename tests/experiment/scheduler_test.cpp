@@ -1,5 +1,5 @@
 // The scheduler over real processes of the fake host: order, sharing of cores, failures, busy leases, signals.
-#include "experiment/scheduler.hpp"
+#include "experiment/run/scheduler.hpp"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -11,7 +11,7 @@
 
 #include "core/journal.hpp"
 #include "core/stage_folder.hpp"
-#include "experiment/gpus.hpp"
+#include "experiment/run/gpus.hpp"
 #include "planning.hpp"
 
 namespace tessera {

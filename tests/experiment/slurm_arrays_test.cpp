@@ -1,11 +1,11 @@
 // Stages as job arrays: every stage once, waiting for exactly what it reads. And the words of --slurm-….
-#include "experiment/slurm_arrays.hpp"
+#include "experiment/slurm/slurm_arrays.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "experiment/slurm.hpp"
+#include "experiment/slurm/slurm.hpp"
 #include "planning.hpp"
 
 namespace tessera {

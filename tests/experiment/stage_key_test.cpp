@@ -1,6 +1,6 @@
 // Keys: what changes them and what must not. The golden values may change only with a reason: every published stage of every
 // user is found by them.
-#include "experiment/stage_key.hpp"
+#include "experiment/plan/stage_key.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

@@ -1,12 +1,12 @@
 // The filter language of `ls`, and which metric a short word means.
-#include "experiment/trial_filter.hpp"
+#include "experiment/trials/trial_filter.hpp"
 
 #include <gtest/gtest.h>
 
 #include <map>
 
 #include "core/error.hpp"
-#include "experiment/metric_words.hpp"
+#include "experiment/trials/metric_words.hpp"
 
 namespace tessera {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "experiment/comparison.hpp"
+#include "experiment/compare/comparison.hpp"
 #include "ledger_fixture.hpp"
 
 namespace tessera {

@@ -7,8 +7,8 @@
 #include "core/error.hpp"
 #include "core/png.hpp"
 #include "core/safetensors.hpp"
-#include "experiment/curve_svg.hpp"
-#include "experiment/trace.hpp"
+#include "experiment/pictures/curve_svg.hpp"
+#include "experiment/pictures/trace.hpp"
 #include "ledger_fixture.hpp"
 
 namespace tessera {

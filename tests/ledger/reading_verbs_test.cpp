@@ -6,8 +6,8 @@
 #include "core/error.hpp"
 #include "core/png.hpp"
 #include "core/safetensors.hpp"
-#include "experiment/comparison.hpp"
-#include "experiment/picture_grid.hpp"
+#include "experiment/compare/comparison.hpp"
+#include "experiment/pictures/picture_grid.hpp"
 #include "ledger_fixture.hpp"
 
 namespace tessera {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <set>
 
-#include "experiment/comparison.hpp"
+#include "experiment/compare/comparison.hpp"
 #include "experiment/report/curves.hpp"
 #include "registry/ledger/query.hpp"
 #include "tests/ledger/ledger_fixture.hpp"

@@ -7,8 +7,8 @@
 
 #include "core/error.hpp"
 #include "core/files.hpp"
-#include "experiment/comparison.hpp"
-#include "experiment/picture_grid.hpp"
+#include "experiment/compare/comparison.hpp"
+#include "experiment/pictures/picture_grid.hpp"
 #include "experiment/report/curves.hpp"
 #include "experiment/report/report.hpp"
 #include "registry/ledger/query.hpp"

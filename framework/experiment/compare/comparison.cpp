@@ -1,0 +1,186 @@
+#include "experiment/compare/comparison.hpp"
+
+#include <SQLiteCpp/Statement.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <set>
+
+#include "core/error.hpp"
+#include "core/option_schema.hpp"
+#include "experiment/compare/comparison_part.hpp"
+#include "experiment/compare/evidence.hpp"
+#include "experiment/compare/frontier.hpp"
+#include "experiment/compare/sample_comparison.hpp"
+
+namespace tessera {
+namespace {
+
+ComparedMetric compared(const EvidenceMetric& metric) {
+  return {metric.name,     metric.goal, metric.unit, metric.definition, metric.revision, metric.timing, metric.kind == "samples",
+          metric.by_sample};
+}
+
+void add_parts(SQLite::Database& database, const Evidence& evidence, const ComparisonRequest& request, const std::vector<size_t>& baselines,
+               const StageFacts& facts, Comparison& comparison) {
+  const auto earlier = [](const std::string& a, const std::string& b) {
+    return std::make_pair(pipeline_place(a), a) < std::make_pair(pipeline_place(b), b);
+  };
+  std::map<std::string, PartBuilder, decltype(earlier)> builders(earlier);
+  std::map<int64_t, ComparedMetric> metrics;
+  for (const auto& [id, metric] : evidence.metrics) metrics.emplace(id, compared(metric));
+  std::vector<PartBuilder*> builder_of_slot(evidence.slots.size(), nullptr);
+  for (const auto& trial : evidence.trials)
+    for (const auto& [slot, stage] : trial.stages) {
+      const auto& name = evidence.slots[slot];
+      if (name == kCalibration) continue;
+      for (const auto& [metric, value, n] : evidence.stages.at(stage).values) {
+        auto& builder = builder_of_slot[slot];
+        if (!builder) builder = &builders.try_emplace(part_of(name), part_of(name), evidence, baselines).first->second;
+        builder->add(trial.cell, trial.seed, stage, metrics.at(metric), value);
+      }
+    }
+  for (auto& [name, builder] : builders) {
+    auto& part = comparison.parts.emplace_back(builder.build());
+    if (name.rfind("samples", 0) == 0) part.calibration = calibration_rows(evidence, part);
+    compare_samples(database, evidence, request.metrics, builder, part, comparison);
+    if (!request.frontiers) continue;
+    auto frontiers = frontiers_of(facts, builder, part, request.metrics);
+    std::move(frontiers.begin(), frontiers.end(), std::back_inserter(comparison.frontiers));
+  }
+}
+
+// What a table shows when no metric is named: one number a stage. Of those without a goal only what is a count of evidence,
+// the same whole number everywhere.
+bool shown_unasked(const ComparedPart& part, size_t metric) {
+  if (part.metrics[metric].by_sample) return false;
+  if (part.metrics[metric].goal != "none") return true;
+  std::optional<double> same;
+  for (const auto& row : part.rows) {
+    if (!row.values[metric]) continue;
+    const auto& e = row.values[metric]->estimate;
+    if (e.n == 0 || e.mean != static_cast<double>(static_cast<int64_t>(e.mean)) || (same && *same != e.mean)) return false;
+    same = e.mean;
+  }
+  return same && part.metrics[metric].unit.empty();
+}
+
+void keep_metrics(ComparedPart& part, const std::vector<bool>& keep) {
+  const auto filter = [&](auto& list) {
+    size_t kept = 0;
+    for (size_t i = 0; i < keep.size(); ++i)
+      if (keep[i]) std::swap(list[kept++], list[i]);
+    list.resize(kept);
+  };
+  filter(part.metrics);
+  for (auto* rows : {&part.rows, &part.calibration})
+    for (auto& row : *rows) filter(row.values);
+}
+
+void choose_metrics(Comparison& comparison, const std::vector<std::string>& names) {
+  std::set<std::string> known, missing(names.begin(), names.end());
+  for (auto& part : comparison.parts) {
+    std::vector<bool> keep;
+    for (size_t i = 0; i < part.metrics.size(); ++i) {
+      const auto& name = part.metrics[i].name;
+      known.insert(name);
+      missing.erase(name);
+      keep.push_back(names.empty() ? shown_unasked(part, i) : std::find(names.begin(), names.end(), name) != names.end());
+    }
+    keep_metrics(part, keep);
+  }
+  auto& parts = comparison.parts;
+  parts.erase(std::remove_if(parts.begin(), parts.end(), [](const auto& part) { return part.metrics.empty(); }), parts.end());
+  if (missing.empty()) return;
+  const auto near = did_you_mean(*missing.begin(), {known.begin(), known.end()});
+  throw Error(ExitCode::bad_config, fmt::format("compare: found metric '{}', expected one of {}{}", *missing.begin(),
+                                                fmt::join(known, ", "), near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+}
+
+// A column a slot: with several requests a cell has several samples stages at one seed.
+ComparedPart cost_of(SQLite::Database& database, const Evidence& evidence) {
+  SQLite::Statement row(database, "SELECT sum(cpu_seconds) FROM run WHERE stage = ?");
+  std::map<int64_t, double> seconds;
+  for (const auto& [id, stage] : evidence.stages) {
+    if (!stage.done || stage.kind == "evaluation") continue;
+    row.reset();
+    row.bind(1, id);
+    seconds[id] = row.executeStep() && !row.isColumnNull(0) ? row.getColumn(0).getDouble() : kNoNumber;
+  }
+  std::vector<size_t> slots(evidence.slots.size());
+  for (size_t i = 0; i < slots.size(); ++i) slots[i] = i;
+  std::sort(slots.begin(), slots.end(), [&](size_t a, size_t b) {
+    return std::make_pair(pipeline_place(evidence.slots[a]), evidence.slots[a]) <
+           std::make_pair(pipeline_place(evidence.slots[b]), evidence.slots[b]);
+  });
+  const std::vector<size_t> no_baselines(evidence.cells.size(), kNoCell);
+  PartBuilder builder("cost", evidence, no_baselines);
+  for (const size_t slot : slots) {
+    const ComparedMetric metric{evidence.slots[slot], "min", "cpu s", "Processor seconds of this stage, all its runs together.", 1, true};
+    for (const auto& trial : evidence.trials)
+      for (const auto& [used, stage] : trial.stages) {
+        if (used != slot) continue;
+        if (const auto found = seconds.find(stage); found != seconds.end())
+          builder.add(trial.cell, trial.seed, stage, metric, found->second);
+      }
+  }
+  return builder.build();
+}
+
+}  // namespace
+
+Comparison compare(SQLite::Database& database, const ComparisonRequest& request) {
+  Comparison comparison;
+  comparison.experiment = find_ledger_experiment(database, request.experiment);
+  SQLite::Statement about(database,
+                          "SELECT coalesce(question, ''), coalesce(baseline, ''), coalesce(source, '') FROM experiment WHERE name = ?1");
+  about.bind(1, comparison.experiment);
+  about.executeStep();
+  comparison.question = about.getColumn(0).getString();
+  comparison.baseline = about.getColumn(1).getString();
+  comparison.source = about.getColumn(2).getString();
+
+  const auto evidence = read_evidence(database, comparison.experiment);
+  comparison.excluded = excluded_trials(evidence);
+  comparison.pinned = pinned_stages(evidence);
+  comparison.retired = evidence.retired;
+  comparison.trials = static_cast<int64_t>(evidence.trials.size());
+  comparison.trials_done = comparison.trials - static_cast<int64_t>(comparison.excluded.size());
+  const auto baselines = baselines_of(evidence.cells, comparison.baseline);
+  const StageFacts facts(database, evidence);
+  add_parts(database, evidence, request, baselines, facts, comparison);
+  choose_metrics(comparison, request.metrics);
+  comparison.controls = controls_of(database, evidence, facts, baselines);
+  comparison.cost = cost_of(database, evidence);
+  return comparison;
+}
+
+std::string find_ledger_experiment(SQLite::Database& database, const std::string& word) {
+  std::string wanted = word;
+  // The path of the file is a name too.
+  for (const std::string prefix : {"./", "experiments/"})
+    if (wanted.rfind(prefix, 0) == 0) wanted = wanted.substr(prefix.size());
+  if (wanted.size() > 5 && wanted.compare(wanted.size() - 5, 5, ".toml") == 0) wanted.resize(wanted.size() - 5);
+  if (const std::string file = "/experiment";
+      wanted.size() > file.size() && wanted.compare(wanted.size() - file.size(), file.size(), file) == 0)
+    wanted.resize(wanted.size() - file.size());
+  std::vector<std::string> names, ending;
+  SQLite::Statement row(database, "SELECT name FROM experiment ORDER BY name");
+  while (row.executeStep()) {
+    names.push_back(row.getColumn(0).getString());
+    if (names.back() == wanted) return wanted;
+    const std::string tail = "/" + wanted;
+    if (names.back().size() > tail.size() && names.back().compare(names.back().size() - tail.size(), tail.size(), tail) == 0)
+      ending.push_back(names.back());
+  }
+  if (ending.size() == 1) return ending[0];
+  const auto near = did_you_mean(wanted, names);
+  throw Error(ExitCode::bad_config, names.empty()
+                                        ? fmt::format("experiment '{}': the ledger has no experiments yet", word)
+                                        : fmt::format("experiment '{}' is not in the ledger, which has {}{}", word, fmt::join(names, ", "),
+                                                      near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+}
+
+}  // namespace tessera

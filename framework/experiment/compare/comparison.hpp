@@ -1,0 +1,118 @@
+// Arms × metrics of one experiment, out of the ledger. Statistics count distinct stages; arms that share their stages are one
+// row, "the same stage", not a difference of zero; every table of distribution metrics carries its calibration rows.
+#pragma once
+#include <SQLiteCpp/Database.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/json.hpp"
+#include "experiment/compare/exclusions.hpp"
+#include "experiment/compare/uncontrolled.hpp"
+#include "experiment/statistics/sample_difference.hpp"
+
+namespace tessera {
+
+struct ComparedMetric {
+  std::string name, goal, unit, definition;
+  int64_t revision = 0;
+  bool timing = false;
+  bool cost = false;       // counted or timed by the stage that makes the samples, not a score of them
+  bool by_sample = false;  // one number a sample; a stage's number is their mean
+};
+
+struct ComparedValue {
+  Estimate estimate;
+  std::optional<double> difference;        // from the baseline: the mean over pairs of equal seed, else of the means; none for the baseline
+  std::optional<PairedDifference> paired;  // from the baseline, by seed; none without a pair of distinct stages
+  std::optional<double> p_holm;            // of paired->p, corrected for the rows that are compared on this metric
+  std::vector<int64_t> nan_seeds;          // where the stage's number is NaN
+  std::optional<Estimate> over_samples;    // of a per-sample metric that was named: units are samples, the models held fixed
+};
+
+struct ComparedRow {
+  std::vector<std::string> cells;  // more than one: they share their stages
+  bool baseline = false;
+  int64_t stages = 0;                                // distinct ones
+  std::vector<std::optional<ComparedValue>> values;  // by metric
+  std::string from;                                  // the cell that it is compared with; empty: with none
+  // Seeds that are no pair, over all metrics: both cells have the same stage there; only one of the two has a number.
+  std::vector<int64_t> shared_seeds, row_only_seeds, base_only_seeds;
+  std::vector<int64_t> missing_seeds;   // of its first cell: asked for, and nothing of this part is done
+  std::vector<std::string> same_slots;  // stages that it and `from` have in common wherever both have the seed: "data", "tokenizer", …
+};
+
+// What the arms' tokenizers, priors or answers to one sampling request came to.
+struct ComparedPart {
+  std::string name;  // "tokenizer", "prior", "samples.free", …
+  std::vector<ComparedMetric> metrics;
+  std::vector<ComparedRow> rows;         // in the order of the experiment's cells, the baseline first
+  std::vector<ComparedRow> calibration;  // real data in the place of samples
+};
+
+// A per-sample metric's difference from the baseline, sample by sample.
+struct ComparedSamples {
+  std::string part;
+  ComparedMetric metric;
+  std::vector<std::string> cells;  // of the row
+  std::string from;
+  SampleDifference difference;
+  bool same_data = true;  // false: the two were scored on different images, index i is not one sample, and there is no difference
+};
+
+struct FrontierRival {
+  std::vector<std::string> cells;
+  PairedDifference difference;  // in quality, of the dominated one from this one
+  bool decided = false;         // its interval excludes 0
+};
+struct FrontierPoint {
+  size_t row = 0;  // of the part
+  std::vector<std::string> cells;
+  Estimate cost, quality;
+  std::vector<FrontierRival> dominated_by;  // members of the frontier; empty: it is one
+};
+// One quality of one part against one cost: see frontier.hpp.
+struct Frontier {
+  std::string part;
+  ComparedMetric cost, quality;
+  std::vector<FrontierPoint> points;  // cheapest first
+  int64_t environments = 1;           // in which samples were made, for a cost that a clock tells; above 1 there are no points
+};
+
+struct Comparison {
+  std::string experiment, question, baseline, source;  // source: the file as it was named
+  int64_t trials = 0, trials_done = 0;
+  std::vector<ComparedPart> parts;
+  std::vector<ComparedSamples> samples;
+  int64_t read_scores = 0, unread_scores = 0;  // per-sample scores, where no metric was named
+  std::vector<Frontier> frontiers;             // where they were asked for
+  Controls controls;
+  std::vector<ExcludedTrial> excluded;
+  std::vector<PinnedStage> pinned;
+  std::vector<std::string> retired;  // cells of older versions of the file that have finished trials; they are left out
+  ComparedPart cost;                 // processor seconds of each stage of the pipeline
+};
+
+struct ComparisonRequest {
+  std::string experiment;
+  std::vector<std::string> metrics;  // names; empty: one number a stage, those with a goal or a constant count
+  bool frontiers = false;
+};
+
+// The slot of the stage that scores real data in the place of samples.
+inline constexpr const char* kCalibration = "evaluation.calibration";
+
+// Current cells and published stages only. Throws Error(bad_config) on an unknown experiment or metric, with the nearest name.
+Comparison compare(SQLite::Database& database, const ComparisonRequest& request);
+// One object: experiment, question, baseline, trials, trials_done; parts [{name, metrics, rows, calibration}]: a row has cells, baseline,
+// stages, values {metric: {n, n_nan, nan_seeds, mean, sd, interval95, difference, paired {…, p, p_holm, least_p, detectable},
+// over_samples}} and, where it is compared, from, same_stages, seeds_missing, seeds_unpaired; sample_differences and sample_scores_unread;
+// frontiers (where they were asked for); controls {differences, uncontrolled, budgets}; excluded, retired_cells, pinned; cost (a part).
+// Fields are added, never changed. Numbers that are none are "nan", "inf", "-inf".
+Json to_json(const Comparison& comparison);
+
+// The experiment of that name, or the only one that ends with it. Throws Error(bad_config).
+std::string find_ledger_experiment(SQLite::Database& database, const std::string& word);
+
+}  // namespace tessera

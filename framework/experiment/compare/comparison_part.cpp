@@ -1,0 +1,217 @@
+#include "experiment/compare/comparison_part.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+namespace tessera {
+namespace {
+
+// The distinct stages' numbers.
+Estimate estimate_of(const Scores& scores) {
+  std::set<int64_t> stages;
+  std::vector<double> values;
+  for (const auto& one : scores)
+    if (stages.insert(one.stage).second) values.push_back(one.value);
+  return estimate(values);
+}
+
+ComparedRow row_of(const std::vector<Scores>& by_metric) {
+  ComparedRow row;
+  row.values.resize(by_metric.size());
+  for (size_t i = 0; i < by_metric.size(); ++i) {
+    if (by_metric[i].empty()) continue;
+    row.values[i].emplace();
+    auto& value = *row.values[i];
+    value.estimate = estimate_of(by_metric[i]);
+    for (const auto& one : by_metric[i])
+      if (std::isnan(one.value)) value.nan_seeds.push_back(one.seed);
+    row.stages = std::max(row.stages, value.estimate.n + value.estimate.n_nan);
+  }
+  return row;
+}
+
+}  // namespace
+
+std::vector<size_t> baselines_of(const std::vector<std::string>& cells, const std::string& baseline) {
+  std::unordered_map<std::string, size_t> places;
+  for (size_t i = 0; i < cells.size(); ++i) places.emplace(cells[i], i);
+  const auto place = [&](const std::string& label) {
+    const auto found = places.find(label);
+    return found == places.end() ? kNoCell : found->second;
+  };
+  std::vector<size_t> baselines;
+  for (const auto& label : cells) {
+    size_t found = kNoCell;
+    for (auto comma = label.find(", "); comma != std::string::npos && found == kNoCell; comma = label.find(", ", comma + 1))
+      found = place(baseline + label.substr(comma));
+    baselines.push_back(found == kNoCell ? place(baseline) : found);
+  }
+  return baselines;
+}
+
+PartBuilder::PartBuilder(std::string name, const Evidence& evidence, const std::vector<size_t>& baselines)
+    : evidence_(evidence), baselines_(baselines), scores_(evidence.cells.size()) {
+  part_.name = std::move(name);
+}
+
+void PartBuilder::add(size_t cell, int64_t seed, int64_t stage, const ComparedMetric& metric, double value) {
+  size_t i = 0;
+  while (i < part_.metrics.size() && (part_.metrics[i].name != metric.name || part_.metrics[i].revision != metric.revision)) ++i;
+  if (i == part_.metrics.size()) part_.metrics.push_back(metric);
+  if (scores_[cell].size() <= i) scores_[cell].resize(i + 1);
+  scores_[cell][i].push_back({seed, stage, value});
+}
+
+ComparedPart PartBuilder::build() {
+  for (auto& by_metric : scores_) by_metric.resize(part_.metrics.size());
+  add_rows();
+  correct();
+  return std::move(part_);
+}
+
+// Cells that have the same stages are one row.
+void PartBuilder::add_rows() {
+  std::map<std::vector<int64_t>, size_t> seen;
+  std::vector<size_t> row_of_cell(scores_.size(), kNoCell);
+  for (size_t cell = 0; cell < scores_.size(); ++cell) {
+    std::vector<int64_t> stages;
+    for (const auto& scores : scores_[cell])
+      for (const auto& one : scores) stages.push_back(one.stage);
+    if (stages.empty()) continue;
+    std::sort(stages.begin(), stages.end());
+    stages.erase(std::unique(stages.begin(), stages.end()), stages.end());
+    const auto [place, is_new] = seen.emplace(std::move(stages), part_.rows.size());
+    if (is_new) {
+      part_.rows.push_back(row_of(scores_[cell]));
+      part_.rows.back().missing_seeds = missing_seeds(cell);
+      first_cells_.push_back(cell);
+    }
+    auto& row = part_.rows[place->second];
+    row.cells.push_back(evidence_.cells[cell]);
+    row_of_cell[cell] = place->second;
+    row.baseline = row.baseline || baselines_[cell] == cell;
+  }
+  for (size_t i = 0; i < part_.rows.size(); ++i) {
+    const size_t base = baselines_[first_cells_[i]];
+    for (size_t m = 0; m < part_.metrics.size(); ++m)
+      if (part_.metrics[m].by_sample) sample_pairings_.push_back({i, m, scores_[first_cells_[i]][m], {}});
+    if (!part_.rows[i].baseline && base != kNoCell && row_of_cell[base] != kNoCell)
+      compare_with(i, first_cells_[i], row_of_cell[base], base);
+  }
+}
+
+void PartBuilder::compare_with(size_t row_index, size_t cell, size_t base_row, size_t base_cell) {
+  auto& row = part_.rows[row_index];
+  const auto& base = part_.rows[base_row];
+  row.from = evidence_.cells[base_cell];
+  row.same_slots = same_slots(cell, base_cell);
+  std::set<int64_t> shared, row_only, base_only;
+  for (size_t i = 0; i < part_.metrics.size(); ++i) {
+    auto& value = row.values[i];
+    const auto& from = base.values[i];
+    if (!value || !from) continue;
+    value->difference = value->estimate.mean - from->estimate.mean;
+    const auto pairing = pair_seeds(scores_[cell][i], scores_[base_cell][i]);
+    shared.insert(pairing.shared.begin(), pairing.shared.end());
+    row_only.insert(pairing.row_only.begin(), pairing.row_only.end());
+    base_only.insert(pairing.base_only.begin(), pairing.base_only.end());
+    if (pairing.clusters.empty()) continue;
+    if (part_.metrics[i].by_sample)
+      std::find_if(sample_pairings_.rbegin(), sample_pairings_.rend(), [&](const auto& one) { return one.metric == i; })->pairing = pairing;
+    value->paired = paired_difference(pairing.differences());
+    if (value->paired->estimate.n > 0) value->difference = value->paired->estimate.mean;
+  }
+  row.shared_seeds.assign(shared.begin(), shared.end());
+  row.row_only_seeds.assign(row_only.begin(), row_only.end());
+  row.base_only_seeds.assign(base_only.begin(), base_only.end());
+}
+
+// The trials of a cell stand together.
+std::pair<size_t, size_t> PartBuilder::trials_of(size_t cell) const {
+  const auto before = [](const EvidenceTrial& trial, size_t wanted) { return trial.cell < wanted; };
+  const auto begin = std::lower_bound(evidence_.trials.begin(), evidence_.trials.end(), cell, before);
+  const auto end = std::lower_bound(begin, evidence_.trials.end(), cell + 1, before);
+  return {begin - evidence_.trials.begin(), end - evidence_.trials.begin()};
+}
+
+std::vector<int64_t> PartBuilder::missing_seeds(size_t cell) const {
+  std::set<int64_t> found;
+  for (const auto& scores : scores_[cell])
+    for (const auto& one : scores) found.insert(one.seed);
+  std::vector<int64_t> missing;
+  const auto [begin, end] = trials_of(cell);
+  for (size_t i = begin; i < end; ++i)
+    if (!found.count(evidence_.trials[i].seed)) missing.push_back(evidence_.trials[i].seed);
+  return missing;
+}
+
+std::vector<std::string> PartBuilder::same_slots(size_t cell, size_t base_cell) const {
+  std::map<std::pair<int, std::string>, bool> same;  // in the order of the pipeline
+  const auto [begin, end] = trials_of(cell);
+  const auto [base_begin, base_end] = trials_of(base_cell);
+  for (size_t i = begin, k = base_begin; i < end; ++i) {
+    const auto& trial = evidence_.trials[i];
+    while (k < base_end && evidence_.trials[k].seed < trial.seed) ++k;
+    if (k == base_end || evidence_.trials[k].seed != trial.seed) continue;
+    for (const auto& [slot, stage] : trial.stages) {
+      const auto& others = evidence_.trials[k].stages;
+      const bool shared = std::find(others.begin(), others.end(), std::make_pair(slot, stage)) != others.end();
+      const auto& name = evidence_.slots[slot];
+      const auto found = same.try_emplace({pipeline_place(name), name}, true).first;
+      found->second = found->second && shared;
+    }
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, shared] : same)
+    if (shared && name.second.rfind("evaluation.", 0) != 0) names.push_back(name.second);
+  return names;
+}
+
+// As many comparisons as rows that have the metric.
+void PartBuilder::correct() {
+  for (size_t i = 0; i < part_.metrics.size(); ++i) {
+    std::vector<ComparedValue*> compared;
+    std::vector<double> p;
+    for (auto& row : part_.rows)
+      if (row.values[i] && row.values[i]->paired && row.values[i]->paired->p) {
+        compared.push_back(&*row.values[i]);
+        p.push_back(*row.values[i]->paired->p);
+      }
+    const auto adjusted = holm(p);
+    for (size_t k = 0; k < compared.size(); ++k) compared[k]->p_holm = adjusted[k];
+  }
+}
+
+std::vector<ComparedRow> calibration_rows(const Evidence& evidence, const ComparedPart& part) {
+  std::vector<std::string> order;
+  std::map<std::string, std::vector<Scores>> found;
+  std::unordered_map<int64_t, std::pair<std::string, size_t>> columns;  // metric id -> row and place in the part
+  for (const auto& [id, metric] : evidence.metrics) {
+    const auto dot = metric.name.find('.');
+    if (dot == std::string::npos) continue;
+    for (size_t i = 0; i < part.metrics.size(); ++i)
+      if (part.metrics[i].name == metric.name.substr(dot + 1)) columns[id] = {metric.name.substr(0, dot), i};
+  }
+  for (const auto& trial : evidence.trials)
+    for (const auto& [slot, stage] : trial.stages) {
+      if (evidence.slots[slot] != kCalibration) continue;
+      for (const auto& [metric, value, n] : evidence.stages.at(stage).values) {
+        const auto column = columns.find(metric);
+        if (column == columns.end()) continue;
+        const auto [place, is_new] = found.try_emplace(column->second.first, part.metrics.size());
+        if (is_new) order.push_back(place->first);
+        place->second[column->second.second].push_back({trial.seed, stage, value});
+      }
+    }
+  std::vector<ComparedRow> rows;
+  for (const auto& name : order) {
+    rows.push_back(row_of(found[name]));
+    rows.back().cells = {name};
+  }
+  return rows;
+}
+
+}  // namespace tessera

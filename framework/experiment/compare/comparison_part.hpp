@@ -1,0 +1,53 @@
+// One part of a comparison: the cells' tokenizers, or priors, or answers to one sampling request, in one table.
+#pragma once
+#include "experiment/compare/comparison.hpp"
+#include "experiment/compare/evidence.hpp"
+#include "experiment/compare/pairing.hpp"
+
+namespace tessera {
+
+// What a per-sample metric is compared by; the pairing is empty where the row is compared with none.
+struct SamplePairing {
+  size_t row = 0, metric = 0;
+  Scores scores;
+  Pairing pairing;
+};
+
+class PartBuilder {
+ public:
+  // `evidence` and `baselines` outlive the builder.
+  PartBuilder(std::string name, const Evidence& evidence, const std::vector<size_t>& baselines);
+  // In the order of cells and seeds.
+  void add(size_t cell, int64_t seed, int64_t stage, const ComparedMetric& metric, double value);
+  ComparedPart build();
+  // Once built: by row and metric.
+  const Scores& scores(size_t row, size_t metric) const { return scores_[first_cells_[row]][metric]; }
+  const std::vector<SamplePairing>& sample_pairings() const { return sample_pairings_; }
+
+ private:
+  void add_rows();
+  void compare_with(size_t row, size_t cell, size_t base_row, size_t base_cell);
+  void correct();
+  std::pair<size_t, size_t> trials_of(size_t cell) const;  // [begin, end)
+  std::vector<int64_t> missing_seeds(size_t cell) const;
+  std::vector<std::string> same_slots(size_t cell, size_t base_cell) const;
+
+  const Evidence& evidence_;
+  const std::vector<size_t>& baselines_;
+  ComparedPart part_;
+  std::vector<std::vector<Scores>> scores_;  // by cell and metric
+  std::vector<size_t> first_cells_;          // by row
+  std::vector<SamplePairing> sample_pairings_;
+};
+
+inline constexpr size_t kNoCell = static_cast<size_t>(-1);
+
+// For each cell the one that it is measured from, itself where it is a baseline; kNoCell where there is none. Labels are "arm, axis point,
+// …": the baseline of a cell is the cell of the baseline's arm at the same points of the other axes, as far as that arm has them: "masked,
+// sampling.steps=8, prior.layers=6" has "causal, prior.layers=6".
+std::vector<size_t> baselines_of(const std::vector<std::string>& cells, const std::string& baseline);
+
+// One row a kind of calibration ("<row>.<metric>" is how they are recorded), in the columns of the part it stands below.
+std::vector<ComparedRow> calibration_rows(const Evidence& evidence, const ComparedPart& part);
+
+}  // namespace tessera

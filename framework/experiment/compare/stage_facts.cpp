@@ -1,0 +1,155 @@
+#include "experiment/compare/stage_facts.hpp"
+
+#include <SQLiteCpp/Statement.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+
+#include "core/json.hpp"
+
+namespace tessera {
+namespace {
+
+// Different at every process, and of no effect.
+const std::set<std::string> kVolatile = {"host", "pid"};
+
+std::map<std::string, std::string> flat(const std::string& text) {
+  std::map<std::string, std::string> values;
+  const auto json = try_parse_json(text);
+  if (!json || !json->is_object() || json->empty()) return values;  // an empty object is flattened to one leaf without a name
+  const Json leaves = json->flatten();
+  for (const auto& [key, value] : leaves.items()) {
+    if (key.empty()) continue;  // of an empty object
+    auto name = key.substr(1);
+    std::replace(name.begin(), name.end(), '/', '.');
+    if (!kVolatile.count(name)) values[name] = value.is_string() ? value.get<std::string>() : value.dump();
+  }
+  return values;
+}
+
+const char* const kPluginSlots[] = {"encoder", "quantizer", "prior", "sampling"};
+
+// Older records name all plugins of a trial with each stage: how many of kPluginSlots a kind uses.
+int plugins_used(const std::string& kind) {
+  if (kind == "data") return 0;
+  if (kind == "tokenizer" || kind == "tokens") return 2;
+  return kind == "prior" ? 3 : 4;
+}
+
+}  // namespace
+
+StageFacts::StageFacts(SQLite::Database& database, const Evidence& evidence) : evidence_(evidence) {
+  records_.reserve(evidence.stages.size());
+  for (const auto& [id, stage] : evidence.stages)
+    if (stage.done) records_.try_emplace(id);
+  read_runs(database);
+  read_environments(database);
+  read_plugins(database);
+  read_parts(database);
+}
+
+void StageFacts::read_runs(SQLite::Database& database) {
+  SQLite::Statement row(
+      database,
+      "SELECT r.stage, r.env, r.from_step FROM run r JOIN stage s ON s.id = r.stage WHERE r.n <= s.published AND r.env IS NOT NULL "
+      "ORDER BY r.stage, r.n");
+  while (row.executeStep()) {
+    const auto record = records_.find(row.getColumn(0).getInt64());
+    if (record == records_.end()) continue;
+    auto& chain = record->second.environments;
+    if (row.getColumn(2).getInt64() == 0) chain.clear();  // begun anew: nothing of earlier runs is left
+    chain.push_back(row.getColumn(1).getInt64());
+  }
+}
+
+void StageFacts::read_environments(SQLite::Database& database) {
+  SQLite::Statement row(database, "SELECT id, content FROM env");
+  while (row.executeStep()) environments_[row.getColumn(0).getInt64()] = flat(row.getColumn(1).getString());
+}
+
+void StageFacts::read_plugins(SQLite::Database& database) {
+  SQLite::Statement plugin(database, "SELECT id, name, coalesce(revision, ''), sha256 FROM plugin");
+  while (plugin.executeStep()) {
+    const auto revision = plugin.getColumn(2).getString();
+    plugins_[plugin.getColumn(0).getInt64()] = {
+        plugin.getColumn(1).getString(),
+        fmt::format("{}file {:.12}", revision.empty() ? "" : "revision " + revision + " ", plugin.getColumn(3).getString())};
+  }
+  SQLite::Statement row(database,
+                        "SELECT x.stage, x.slot, x.plugin FROM stage_plugin x JOIN stage s ON s.id = x.stage AND s.published = x.run");
+  while (row.executeStep()) {
+    const auto record = records_.find(row.getColumn(0).getInt64());
+    if (record == records_.end()) continue;
+    const auto* slot = std::find(std::begin(kPluginSlots), std::end(kPluginSlots), std::string(row.getColumn(1).getText()));
+    const int place = static_cast<int>(slot - std::begin(kPluginSlots));
+    if (place < plugins_used(evidence_.stages.at(record->first).kind))
+      record->second.plugins.emplace_back(place, row.getColumn(2).getInt64());
+  }
+}
+
+void StageFacts::read_parts(SQLite::Database& database) {
+  // Evaluations have none of these in their parts.
+  SQLite::Statement row(
+      database,
+      "SELECT id, coalesce(json_extract(parts, '$.numerics'), ''), coalesce(json_extract(parts, '$.revision'), ''), "
+      "coalesce(json_extract(parts, '$.fingerprint'), '') FROM stage WHERE kind <> 'evaluation' AND published IS NOT NULL");
+  while (row.executeStep()) {
+    const auto record = records_.find(row.getColumn(0).getInt64());
+    if (record == records_.end()) continue;
+    record->second.numerics = row.getColumn(1).getText();
+    record->second.revision = row.getColumn(2).getText();
+    record->second.fingerprint = row.getColumn(3).getText();
+  }
+}
+
+void StageFacts::compare(const Environment& a, const Environment& b, const std::string& prefix, Differences& differences) {
+  const auto value = [](const Environment& values, const std::string& key) {
+    const auto found = values.find(key);
+    return found == values.end() ? std::string() : found->second;
+  };
+  for (const auto* values : {&a, &b})
+    for (const auto& [key, ignored] : *values)
+      if (value(a, key) != value(b, key)) differences[prefix + key] = {value(a, key), value(b, key)};
+}
+
+StageFacts::Differences StageFacts::differences(int64_t stage, int64_t base) const {
+  Differences differences;
+  const auto &a = records_.at(stage), &b = records_.at(base);
+  if (!a.environments.empty() && !b.environments.empty() && a.environments.back() != b.environments.back())
+    compare(environments_.at(a.environments.back()), environments_.at(b.environments.back()), "", differences);
+  if (a.numerics != b.numerics) compare(flat(a.numerics), flat(b.numerics), "numerics.", differences);
+  if (a.revision != b.revision) differences["engine revision"] = {a.revision, b.revision};
+  if (a.fingerprint != b.fingerprint) differences["data"] = {a.fingerprint.substr(0, 12), b.fingerprint.substr(0, 12)};
+  // Another plugin is another option; the same plugin of another build is not.
+  for (const auto& [slot, plugin] : a.plugins)
+    for (const auto& [base_slot, base_plugin] : b.plugins) {
+      if (slot != base_slot || plugin == base_plugin) continue;
+      const auto &one = plugins_.at(plugin), &other = plugins_.at(base_plugin);
+      if (one.name == other.name && one.code != other.code) differences["plugin " + one.name] = {one.code, other.code};
+    }
+  const int64_t steps = evidence_.stages.at(stage).steps, base_steps = evidence_.stages.at(base).steps;
+  if (steps != base_steps) differences["steps"] = {std::to_string(steps), std::to_string(base_steps)};
+  return differences;
+}
+
+std::string StageFacts::environment(int64_t stage) const {
+  const auto record = records_.find(stage);
+  if (record == records_.end() || record->second.environments.empty()) return "";
+  std::string text;
+  for (const auto& [key, value] : environments_.at(record->second.environments.back())) text += key + "=" + value + "\n";
+  return text;
+}
+
+StageFacts::Differences StageFacts::changes_within(int64_t stage) const {
+  Differences changes;
+  const auto record = records_.find(stage);
+  if (record == records_.end()) return changes;
+  const auto& chain = record->second.environments;
+  for (size_t i = 1; i < chain.size(); ++i)
+    if (chain[i] != chain[i - 1]) compare(environments_.at(chain[i]), environments_.at(chain[i - 1]), "", changes);
+  return changes;
+}
+
+}  // namespace tessera

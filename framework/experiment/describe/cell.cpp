@@ -1,0 +1,400 @@
+#include "experiment/describe/cell.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.hpp"
+#include "core/hash.hpp"
+
+namespace tessera {
+namespace {
+
+// Where images lie: like a file, relative to what names it, but read by its source alone.
+constexpr const char* kDataPath = "data.path";
+
+struct Split {
+  std::string section, option;
+};
+Split split_key(const std::string& key) {
+  const auto dot = key.rfind('.');
+  if (dot == std::string::npos) return {"", key};
+  return {key.substr(0, dot), key.substr(dot + 1)};
+}
+
+const Selector* selector_of_key(const std::string& key) {
+  for (const auto& selector : selectors())
+    if (key == selector.key) return &selector;
+  return nullptr;
+}
+
+const Selector* selector_of_section(const std::string& section) {
+  for (const auto& selector : selectors())
+    if (section == selector.section) return &selector;
+  return nullptr;
+}
+
+std::string hint(const std::optional<std::string>& near) { return near ? fmt::format("; did you mean \"{}\"?", *near) : ""; }
+
+std::string with_article(const std::string& noun) {
+  return (std::string("aeiou").find(noun[0]) == std::string::npos ? "a " : "an ") + noun;
+}
+
+// "${prior.width}" -> "prior.width"; empty for any other value.
+std::string reference(const Json& value) {
+  if (!value.is_string()) return {};
+  const auto& text = value.get_ref<const std::string&>();
+  if (text.size() < 4 || text.compare(0, 2, "${") != 0 || text.back() != '}') return {};
+  return text.substr(2, text.size() - 3);
+}
+
+// Layers in, one cell out.
+class Resolver {
+ public:
+  Resolver(const Declarations& declarations, Problems& problems, Cell& cell)
+      : declarations_(declarations), problems_(problems), cell_(cell) {}
+
+  // False where there was a problem.
+  bool resolve(const std::vector<const Layer*>& layers, const std::string& file) {
+    for (const auto& selector : selectors())
+      if (const auto id = declarations_.default_selection(selector); !id.empty()) select(selector, {selector.key, id, "default", file, {}});
+    for (const auto* layer : layers) apply(*layer);
+    require_plugins(file);
+    bind();
+    fill_defaults();
+    for (auto& [key, setting] : cell_.settings) follow(key, setting);
+    check_values();
+    return ok_;
+  }
+
+ private:
+  void problem(const std::string& origin, const std::string& key, const std::string& text) {
+    problems_.add(origin, key, text);
+    ok_ = false;
+  }
+
+  void apply(const Layer& layer) {
+    // A layer's plugins come first: its other options are meant for them.
+    for (const auto& entry : layer.entries)
+      if (const auto* selector = selector_of_key(entry.key)) select(*selector, entry);
+    for (const auto& entry : layer.entries)
+      if (!selector_of_key(entry.key)) current_[entry.key] = entry;
+  }
+
+  void select(const Selector& selector, const Entry& entry) {
+    const auto* old_plugin = cell_.plugins.count(selector.kind) ? cell_.plugins.at(selector.kind) : nullptr;
+    const auto* plugin = find_plugin(selector, entry);
+    if (!plugin) return;
+    if (old_plugin && old_plugin != plugin) lapse(selector, *old_plugin, *plugin);
+    cell_.plugins[selector.kind] = plugin;
+    cell_.settings[selector.key] = {entry.value, entry.origin, nullptr, "engine"};
+  }
+
+  const PluginManifest* find_plugin(const Selector& selector, const Entry& entry) {
+    const auto ids = declarations_.ids(selector.kind);
+    failed_selectors_.push_back(selector.key);
+    if (!entry.value.is_string()) {
+      problem(entry.origin, entry.key, fmt::format("found {}, expected the name of {}", shown(entry.value), with_article(selector.noun)));
+      return nullptr;
+    }
+    const auto id = entry.value.get<std::string>();
+    if (const auto* plugin = declarations_.plugin(selector.kind, id)) {
+      failed_selectors_.pop_back();
+      return plugin;
+    }
+    if (const auto reason = declarations_.refusal(id); !reason.empty())
+      problem(entry.origin, entry.key, fmt::format("found {}, a library that was refused: {}", shown(entry.value), reason));
+    else
+      problem(entry.origin, entry.key,
+              fmt::format("found {}, expected {}: {}{}", shown(entry.value), with_article(selector.noun),
+                          ids.empty() ? "none is installed" : fmt::format("{}", fmt::join(ids, ", ")), hint(did_you_mean(id, ids))));
+    return nullptr;
+  }
+
+  // Options of the old plugin carry over by name and type; the others lapse.
+  void lapse(const Selector& selector, const PluginManifest& old_plugin, const PluginManifest& plugin) {
+    for (auto it = current_.begin(); it != current_.end();) {
+      const auto [section, name] = split_key(it->first);
+      const auto* before = section == selector.section ? old_plugin.option(name) : nullptr;
+      const auto* now = before ? plugin.option(name) : nullptr;
+      if (!before || declarations_.section_option(section, name) || (now && now->type == before->type)) {
+        ++it;
+        continue;
+      }
+      cell_.lapsed.push_back({cell_.label, it->first, it->second.origin, old_plugin.id, plugin.id});
+      it = current_.erase(it);
+    }
+  }
+
+  void require_plugins(const std::string& file) {
+    for (const auto& selector : selectors()) {
+      if (cell_.plugins.count(selector.kind)) continue;
+      if (std::find(failed_selectors_.begin(), failed_selectors_.end(), selector.key) != failed_selectors_.end()) continue;
+      problem(
+          file, selector.key,
+          fmt::format("found nothing, expected {}: {}", with_article(selector.noun), fmt::join(declarations_.ids(selector.kind), ", ")));
+    }
+  }
+
+  struct Declared {
+    const OptionSchema* schema = nullptr;
+    std::string owner;
+  };
+  Declared declared(const std::string& key) const {
+    const auto [section, name] = split_key(key);
+    if (const auto* schema = declarations_.section_option(section, name)) return {schema, "engine"};
+    const auto* selector = selector_of_section(section);
+    if (!selector || !cell_.plugins.count(selector->kind)) return {};
+    return {cell_.plugins.at(selector->kind)->option(name), selector->kind};
+  }
+
+  void bind() {
+    for (const auto& [key, entry] : current_) {
+      const auto found = declared(key);
+      if (found.schema)
+        cell_.settings[key] = {entry.value, entry.origin, found.schema, found.owner};
+      else
+        unknown(key, entry);
+      folders_[key] = entry.folder;
+    }
+  }
+
+  void unknown(const std::string& key, const Entry& entry) {
+    const auto section = split_key(key).section;
+    const auto* selector = selector_of_section(section);
+    // A plugin that was not found has been reported; what its options are cannot be said.
+    if (selector && !cell_.plugins.count(selector->kind)) {
+      ok_ = false;
+      return;
+    }
+    std::string expected = "a section that exists";
+    if (selector)
+      expected = fmt::format("an option of {} '{}'", selector->noun, cell_.plugins.at(selector->kind)->id);
+    else if (declarations_.has_section(section))
+      expected = fmt::format("an option of [{}]", section);
+    auto text = fmt::format("found an unknown key, expected {}{}", expected, hint(did_you_mean(key, all_keys())));
+    if (entry.varied && selector)
+      text += fmt::format(
+          "; the plugin is set at {}: vary the key in [arm.<name>.grid] of the arms that have it, or leave these cells out by "
+          "[[exclude]]",
+          cell_.settings.at(selector->key).origin);
+    problem(entry.key_origin, key, text);
+  }
+
+  std::vector<std::string> all_keys() const {
+    std::vector<std::string> keys;
+    for (const auto& name : declarations_.section_names())
+      for (const auto& option : declarations_.section(name)) keys.push_back(name + "." + option.name);
+    for (const auto& selector : selectors()) {
+      keys.emplace_back(selector.key);
+      if (cell_.plugins.count(selector.kind))
+        for (const auto& option : cell_.plugins.at(selector.kind)->options)
+          keys.push_back(std::string(selector.section) + "." + option.name);
+    }
+    return keys;
+  }
+
+  void fill_defaults() {
+    for (const auto& key : all_keys()) {
+      if (cell_.settings.count(key)) continue;
+      const auto found = declared(key);
+      if (found.schema) cell_.settings[key] = {found.schema->default_value, "default", found.schema, found.owner};
+    }
+  }
+
+  // Replaces "${key}" by that key's final value, through any number of steps.
+  void follow(const std::string& key, Setting& setting) {
+    std::vector<std::string> seen = {key};
+    Json value = setting.value;
+    for (auto target = reference(value); !target.empty(); target = reference(value)) {
+      const auto found = cell_.settings.find(target);
+      if (found == cell_.settings.end()) {
+        std::vector<std::string> keys;
+        for (const auto& one : cell_.settings) keys.push_back(one.first);
+        problem(setting.origin, key,
+                fmt::format("found a reference to '{}', expected a key that exists{}", target, hint(did_you_mean(target, keys))));
+        failed_.push_back(key);
+        return;
+      }
+      seen.push_back(target);
+      if (std::count(seen.begin(), seen.end(), target) > 1) {
+        problem(setting.origin, key, fmt::format("found references in a circle: {}", fmt::join(seen, " -> ")));
+        failed_.push_back(key);
+        return;
+      }
+      value = found->second.value;
+    }
+    setting.value = std::move(value);
+  }
+
+  void check_values() {
+    for (auto& [key, setting] : cell_.settings) {
+      if (!setting.schema || std::find(failed_.begin(), failed_.end(), key) != failed_.end()) continue;
+      if (const auto error = setting.schema->check(setting.value)) {
+        problem(setting.origin, key, *error);
+        continue;
+      }
+      setting.value = setting.schema->normalised(setting.value);
+      if (setting.schema->type == "file" && setting.origin != "default") setting.value = absolute_file(key, setting);
+      if (key == kDataPath && setting.origin != "default" && !setting.value.get_ref<const std::string&>().empty())
+        setting.value = std::filesystem::absolute(folders_[key] / setting.value.get<std::string>()).lexically_normal().string();
+    }
+  }
+
+  // A file is named relative to the experiment file that names it.
+  Json absolute_file(const std::string& key, const Setting& setting) {
+    const auto text = setting.value.get<std::string>();
+    if (text.empty()) return text;
+    const auto path = std::filesystem::absolute(folders_[key] / text).lexically_normal();
+    if (!std::filesystem::is_regular_file(path))
+      problem(setting.origin, key, fmt::format("found \"{}\", expected a file that exists", path.string()));
+    return path.string();
+  }
+
+  const Declarations& declarations_;
+  Problems& problems_;
+  Cell& cell_;
+  std::map<std::string, Entry> current_;
+  std::map<std::string, std::filesystem::path> folders_;
+  std::vector<std::string> failed_selectors_, failed_;
+  bool ok_ = true;
+};
+
+std::string cell_hash(const Cell& cell) {
+  Json values = Json::object();
+  for (const auto& [key, setting] : cell.settings)
+    if (!setting.at_default()) values[key] = setting.value;
+  return sha256(canonical(values)).substr(0, 32);
+}
+
+std::string cell_label(const Experiment& experiment, const std::vector<const AxisPoint*>& points) {
+  if (points.empty()) return experiment.name;
+  std::vector<std::string> labels;
+  for (const auto* point : points) labels.push_back(point->label);
+  return fmt::format("{}", fmt::join(labels, ", "));
+}
+
+}  // namespace
+
+Json Cell::nested() const {
+  Json root = Json::object();
+  for (const auto& [key, setting] : settings) {
+    Json* node = &root;
+    size_t begin = 0;
+    for (size_t dot = key.find('.'); dot != std::string::npos; begin = dot + 1, dot = key.find('.', begin))
+      node = &(*node)[key.substr(begin, dot - begin)];
+    (*node)[key.substr(begin)] = setting.value;
+  }
+  return root;
+}
+
+namespace {
+
+// Whether a cell is one that the file leaves out. Cells with problems can be, too: that is what exclusions are for.
+bool excluded(const Cell& cell, const Exclusion& exclusion, std::vector<bool>& known) {
+  bool all = true;
+  for (size_t i = 0; i < exclusion.conditions.size(); ++i) {
+    const auto& condition = exclusion.conditions[i];
+    const auto axis = cell.axes.find(condition.key);
+    if (axis != cell.axes.end() && condition.value.is_string() && condition.value == axis->second) {
+      known[i] = true;
+      continue;
+    }
+    const auto setting = cell.settings.find(condition.key);
+    known[i] = known[i] || axis != cell.axes.end() || setting != cell.settings.end();
+    if (setting == cell.settings.end()) {
+      all = false;
+      continue;
+    }
+    const auto* schema = setting->second.schema;
+    const auto comparable = [&](const Json& value) { return schema && !schema->check(value) ? schema->normalised(value) : value; };
+    all = all && comparable(setting->second.value) == comparable(condition.value);
+  }
+  return all;
+}
+
+// The points of two cells where they differ, with their places: "b (e.toml:7:6)".
+std::string difference(const std::vector<const AxisPoint*>& cell, const std::vector<const AxisPoint*>& other) {
+  std::vector<std::string> places;
+  for (size_t a = 0; a < cell.size(); ++a)
+    if (cell[a] != other[a]) places.push_back(cell[a]->origin);
+  return fmt::format("{}", fmt::join(places, ", "));
+}
+
+// An arm, or the label of a cell.
+void check_baseline(const Experiment& experiment, const std::vector<Cell>& cells, Problems& problems) {
+  std::vector<std::string> arms, labels;
+  for (const auto& axis : experiment.axes)
+    for (const auto& point : axis.points)
+      if (const auto arm = point.axes.find("arm"); arm != point.axes.end() && (arms.empty() || arms.back() != arm->second))
+        arms.push_back(arm->second);
+  for (const auto& cell : cells) labels.push_back(cell.label);
+  const auto has = [&](const std::vector<std::string>& list) {
+    return std::find(list.begin(), list.end(), experiment.baseline) != list.end();
+  };
+  if (experiment.baseline.empty() || has(arms) || (has(labels) && !experiment.axes.empty())) return;
+  const auto& expected = arms.empty() ? labels : arms;
+  const auto near = did_you_mean(experiment.baseline, expected);
+  problems.add(experiment.baseline_origin, "baseline",
+               fmt::format("found {}, expected {}{}", shown(experiment.baseline),
+                           experiment.axes.empty() ? "no baseline in a file without arms"
+                                                   : fmt::format("{}: {}", arms.empty() ? "a cell" : "an arm", fmt::join(expected, ", ")),
+                           hint(near)));
+}
+
+}  // namespace
+
+std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations& declarations, Problems& problems) {
+  std::vector<Cell> cells;
+  std::vector<size_t> at(experiment.axes.size(), 0);
+  std::map<std::string, std::pair<std::string, std::vector<const AxisPoint*>>> labels;  // hash -> label, points
+  std::vector<std::vector<bool>> known;                                                 // condition by condition: some cell has the key
+  for (const auto& exclusion : experiment.exclusions) known.emplace_back(exclusion.conditions.size(), false);
+  for (bool more = true; more;) {
+    std::vector<const Layer*> layers;
+    std::vector<const AxisPoint*> points;
+    Cell cell;
+    for (const auto& layer : experiment.layers) layers.push_back(&layer);
+    for (size_t a = 0; a < at.size(); ++a) {
+      const auto& point = experiment.axes[a].points[at[a]];
+      layers.push_back(&point.layer);
+      points.push_back(&point);
+      cell.axes.insert(point.axes.begin(), point.axes.end());
+    }
+    cell.label = cell_label(experiment, points);
+    Problems own;
+    const bool sound = Resolver(declarations, own, cell).resolve(layers, experiment.source);
+    bool left_out = false;
+    for (size_t e = 0; e < experiment.exclusions.size(); ++e) left_out = excluded(cell, experiment.exclusions[e], known[e]) || left_out;
+    if (!left_out)
+      for (const auto& line : own.lines()) problems.add_line(line);
+    if (sound && !left_out) {
+      cell.hash = cell_hash(cell);
+      const auto [same, fresh] = labels.emplace(cell.hash, std::pair(cell.label, points));
+      if (fresh)
+        cells.push_back(std::move(cell));
+      else
+        problems.add_line(
+            fmt::format("{}: cells '{}' ({}) and '{}' ({}) are equal, expected a difference: remove one, or leave it out by "
+                        "[[exclude]]",
+                        experiment.source, same->second.first, difference(same->second.second, points), cell.label,
+                        difference(points, same->second.second)));
+    }
+    // Count up, last axis fastest.
+    more = false;
+    for (size_t a = at.size(); a-- > 0 && !more;) {
+      more = ++at[a] < experiment.axes[a].points.size();
+      if (!more) at[a] = 0;
+    }
+  }
+  for (size_t e = 0; e < known.size(); ++e)
+    for (size_t i = 0; i < known[e].size(); ++i)
+      if (const auto& condition = experiment.exclusions[e].conditions[i]; !known[e][i])
+        problems.add(condition.key_origin, condition.key, "found an unknown key, expected one of a cell, or an axis");
+  check_baseline(experiment, cells, problems);
+  if (cells.empty() && problems.empty())
+    problems.add_line(fmt::format("{}: found no cell: [[exclude]] leaves out all of them", experiment.source));
+  return cells;
+}
+
+}  // namespace tessera
