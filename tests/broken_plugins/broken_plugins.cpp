@@ -132,7 +132,7 @@ const std::vector<BrokenPlugin>& broken_plugins() {
       {"crash_in_forward.so", "crashes in quantize()", kRun, "its host was killed by signal 11 (Segmentation fault){plugins}"},
       {"exit_in_forward.so", "calls exit(0) in quantize()", kRun, "its host exited with code 0, but did not publish{plugins}"},
       {"endless_loop_in_forward.so", "never returns from quantize()", kRun,
-       "its host reported nothing for 8 seconds and was killed; --stall-limit SECONDS waits longer{plugins}"},
+       "its host reported nothing for 8 seconds and was killed; run.stall_limit waits longer{plugins}"},
       {"exception_in_forward.so", "throws an int in quantize()", kRun, "a plugin threw something that is no std::exception{plugins}"},
       {"changes_generator.so", "seeds torch's generator", kRun,
        "the quantizer changed the seed of torch's generator: found 1, expected the engine's; a plugin leaves global state alone"},
