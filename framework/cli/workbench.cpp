@@ -77,7 +77,7 @@ fs::path find_experiment(const std::string& word) {
     throw Error(ExitCode::bad_config, fmt::format("found no file {}, expected an experiment file", word));
   auto named = fs::path("experiments") / (word + ".toml");
   if (fs::is_regular_file(named)) return named;
-  if (const auto inside = fs::path("experiments") / word / "experiment.toml"; fs::is_regular_file(inside)) return inside;
+  if (auto inside = fs::path("experiments") / word / "experiment.toml"; fs::is_regular_file(inside)) return inside;
   throw Error(ExitCode::bad_config, fmt::format("found no file {}, expected an experiment file ({} is none either)", word, named.string()));
 }
 

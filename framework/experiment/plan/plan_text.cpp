@@ -182,9 +182,9 @@ std::string lapsed_text(const Plan& plan) {
   std::vector<std::pair<std::string, std::vector<std::string>>> lapsed;
   for (const auto& cell : plan.cells)
     for (const auto& one : cell.lapsed) {
-      auto what = fmt::format("{} ({}): {} has it, {} has not", one.key, one.origin, one.old_plugin, one.new_plugin);
+      const auto what = fmt::format("{} ({}): {} has it, {} has not", one.key, one.origin, one.old_plugin, one.new_plugin);
       auto known = std::find_if(lapsed.begin(), lapsed.end(), [&](const auto& l) { return l.first == what; });
-      if (known == lapsed.end()) known = lapsed.insert(lapsed.end(), {std::move(what), {}});
+      if (known == lapsed.end()) known = lapsed.insert(lapsed.end(), {what, {}});
       known->second.push_back(one.cell);
     }
   std::string text;
