@@ -1,5 +1,5 @@
 # tessera_add_test(NAME [TORCH] [NO_ASAN] SOURCES … LIBRARIES … [LABELS …]): one GoogleTest program, known to CTest as one test.
-# Labels: fast (default; all of them together stay under a minute) or slow (runs alone). What is fast and free of LibTorch
+# Labels: fast (default; all of them together stay under a minute) or slow. What is fast and free of LibTorch
 # gets the label asan too: the preset asan builds and runs those (target tessera_asan_tests). NO_ASAN is for tests that need
 # the real host and plugins, which would have to be built for it.
 add_custom_target(tessera_asan_tests)
@@ -17,14 +17,11 @@ function(tessera_add_test name)
   if(NOT arg_LABELS)
     set(arg_LABELS fast)
   endif()
-  set(processors 1)
-  if(slow IN_LIST arg_LABELS)
-    set(processors 2)
-  elseif(NOT arg_TORCH AND NOT arg_NO_ASAN AND NOT "tessera::sdk" IN_LIST arg_LIBRARIES)
+  if(NOT slow IN_LIST arg_LABELS AND NOT arg_TORCH AND NOT arg_NO_ASAN AND NOT "tessera::sdk" IN_LIST arg_LIBRARIES)
     list(APPEND arg_LABELS asan)
     list(REMOVE_DUPLICATES arg_LABELS)
     add_dependencies(tessera_asan_tests ${name})
   endif()
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" ENVIRONMENT "OMP_NUM_THREADS=1" TIMEOUT 600 PROCESSORS ${processors})
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" ENVIRONMENT "OMP_NUM_THREADS=1" TIMEOUT 600)
 endfunction()
