@@ -7,6 +7,7 @@
 #include <map>
 
 #include "cli/text_table.hpp"
+#include "core/text.hpp"
 
 namespace tessera {
 namespace {
@@ -33,8 +34,6 @@ std::string interval_text(double mean, double half_width, const Estimate& e) {
 std::string seeds_text(const std::vector<int64_t>& seeds) {
   return fmt::format("seed{} {}", seeds.size() == 1 ? "" : "s", fmt::join(seeds, ", "));
 }
-
-std::string counted(int64_t n, const char* noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
 
 std::string title_of(const std::string& part, const ComparedMetric& metric) {
   return fmt::format("{} {}{}", part, metric.name, metric.goal == "none" ? "" : metric.goal == "max" ? " ↑" : " ↓");

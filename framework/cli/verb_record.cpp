@@ -7,14 +7,13 @@
 #include "cli/ledger_access.hpp"
 #include "cli/slurm_run.hpp"
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "experiment/slurm/slurm_queue.hpp"
 #include "registry/ledger/database.hpp"
 #include "registry/ledger/record.hpp"
 
 namespace tessera {
 namespace {
-
-std::string counted(int64_t n, const char* one) { return fmt::format("{} {}{}", n, one, n == 1 ? "" : "s"); }
 
 // A machine without Slurm judges by the folders alone.
 std::vector<SlurmStage> submitted_stages(const std::filesystem::path& results) {

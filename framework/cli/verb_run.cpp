@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "cli/closing.hpp"
 #include "cli/ledger_access.hpp"
@@ -10,8 +9,6 @@
 #include "cli/slurm_run.hpp"
 #include "cli/workbench.hpp"
 #include "core/error.hpp"
-#include "core/journal.hpp"
-#include "core/stage_folder.hpp"
 #include "experiment/run/front_journal.hpp"
 #include "experiment/run/gpus.hpp"
 #include "experiment/run/host_threads.hpp"
@@ -38,27 +35,6 @@ void refuse_stale(const Plan& plan, const fs::path& results) {
       problems.add_line(fmt::format("{} is stale: its {} has been computed anew, with another result; remove {} to compute it again",
                                     stage.title(), stage.stale_input, (results / "stages" / (stage.kind + "-" + stage.key)).string()));
   if (!problems.empty()) throw Error(ExitCode::run_failed, fmt::format("{}", fmt::join(problems.lines(), "\n")));
-}
-
-// Of what is to run, the stages whose last attempt failed or died, what they need, and what needs them.
-void ask_for_failed_only(Plan& plan, const fs::path& results) {
-  std::set<std::string> asked;
-  for (const auto& stage : plan.stages) {
-    if (stage.state != StageState::to_run) continue;
-    const auto runs = StageFolder(results, stage.kind, stage.key).runs();
-    const auto end = runs.empty() ? std::nullopt : last_journal_line(runs.back().folder / "journal.jsonl");
-    const bool died = !runs.empty() && !runs.back().ended && !runs.back().alive;
-    const bool failed = died || (end && end->value("t", "") == "end" && end->value("state", "") == "failed");
-    const bool depends =
-        std::any_of(stage.inputs.begin(), stage.inputs.end(), [&](const auto& input) { return asked.count(input.second) != 0; });
-    if (failed || depends) asked.insert(stage.key);
-  }
-  // Inputs stand before those that need them.
-  for (auto stage = plan.stages.rbegin(); stage != plan.stages.rend(); ++stage)
-    if (asked.count(stage->key))
-      for (const auto& [slot, key] : stage->inputs) asked.insert(key);
-  for (auto& stage : plan.stages)
-    if (stage.state == StageState::to_run && !asked.count(stage.key)) stage.state = StageState::not_asked;
 }
 
 // `sample` computes samples; what they are made from must be there.
@@ -127,7 +103,7 @@ int run_experiment(const Experiment& experiment, const RunRequest& request) {
   if (!plan.problems.empty()) throw Error(plan.problem_code, problems_text(plan));
   refuse_stale(plan, common.results);
   refuse_kinds(plan, request.kinds);
-  if (request.failed_only) ask_for_failed_only(plan, common.results);
+  if (request.failed_only) keep_failed(plan, common.results);
   std::FILE* progress = common.json ? stderr : stdout;
   const auto pruned = plan.count(StageState::pruned);
   fmt::print(progress, "{}: {} of {} stages to run, {} reused{}\n", plan.experiment, plan.count(StageState::to_run), plan.stages.size(),

@@ -12,6 +12,7 @@
 #include "cli/ledger_access.hpp"
 #include "cli/progress.hpp"
 #include "cli/text_table.hpp"
+#include "core/machine.hpp"
 #include "experiment/run/front_journal.hpp"
 #include "registry/ledger/database.hpp"
 
@@ -103,7 +104,7 @@ std::string text_of(const Status& status) {
   std::string text;
   for (const auto& front : status.fronts) text += front_text(front);
   if (status.without_front.empty()) return text;
-  const double now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const double now = epoch_seconds();
   TextTable table({{"stage"}, {"key"}, {"run", true}, {"step", true}, {"time", true}});
   for (const auto& one : status.without_front)
     table.add({one.kind, one.key.substr(0, 12), std::to_string(one.run), one.step > 0 ? std::to_string(one.step) : "",

@@ -12,6 +12,7 @@
 #include "core/error.hpp"
 #include "core/journal.hpp"
 #include "core/json.hpp"
+#include "core/machine.hpp"
 #include "experiment/run/front_journal.hpp"
 
 namespace tessera {

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,6 +13,7 @@
 
 #include "core/error.hpp"
 #include "core/fault.hpp"
+#include "core/machine.hpp"
 
 namespace tessera {
 
@@ -133,9 +133,7 @@ std::optional<bool> journal_writer_lives(const std::filesystem::path& path) {
     return ::flock(file.get(), LOCK_SH | LOCK_NB) != 0;
   }
   const Json environment = begin->value("env", Json::object());
-  utsname machine{};
-  ::uname(&machine);
-  if (!environment.is_object() || environment.value("host", "") != machine.nodename || !environment.contains("pid")) return std::nullopt;
+  if (!environment.is_object() || environment.value("host", "") != machine_name() || !environment.contains("pid")) return std::nullopt;
   return ::kill(static_cast<pid_t>(environment.value("pid", int64_t{0})), 0) == 0 || errno != ESRCH;
 }
 

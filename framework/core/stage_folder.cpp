@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -22,6 +21,7 @@
 #include "core/fault.hpp"
 #include "core/hash.hpp"
 #include "core/journal.hpp"
+#include "core/machine.hpp"
 
 namespace tessera {
 namespace fs = std::filesystem;
@@ -45,12 +45,6 @@ std::vector<std::string> names_in(const fs::path& folder) {
 
 constexpr auto kBeat = std::chrono::seconds(20);
 constexpr time_t kSilence = 120;  // six beats: clocks of machines may differ, and a file server may pause
-
-std::string this_machine() {
-  utsname name{};
-  ::uname(&name);
-  return name.nodename;
-}
 
 // Gives the file the file server's time, again and again.
 class Beat {
@@ -136,7 +130,9 @@ std::vector<Run> StageFolder::runs() const {
     if (n < 1) continue;
     auto folder = path_ / "runs" / name;
     auto last = last_journal_line(folder / "journal.jsonl");
-    runs.push_back({n, folder, held(folder / "alive"), last && last->is_object() && last->value("t", Json()) == "end"});
+    const bool ended = last && last->is_object() && last->value("t", Json()) == "end";
+    runs.push_back({n, folder, held(folder / "alive"), ended,
+                    ended && last->value("state", Json()).is_string() ? last->at("state").get<std::string>() : ""});
   }
   std::sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.n < b.n; });
   return runs;
@@ -156,7 +152,7 @@ std::optional<Lease> StageFolder::try_lease() const {
   Descriptor alive(::open((prepared / "alive").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
   if (!alive) throw_system_error("create " + (prepared / "alive").string(), errno);
   if (::flock(alive.get(), LOCK_EX | LOCK_NB) != 0) throw_system_error("lock " + (prepared / "alive").string(), errno);
-  write_fully(alive.get(), this_machine() + "\n", prepared / "alive");
+  write_fully(alive.get(), machine_name() + "\n", prepared / "alive");
   TESSERA_FAULT_POINT("lease.prepared");
 
   // A folder that exists is never empty (it holds `alive`), so the rename fails if another took the number.
@@ -195,10 +191,10 @@ Holder holder_of(const fs::path& alive, bool network) {
   if (!file) return Holder::gone;
   if (::flock(file.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) return Holder::alive;
   if (!network) return Holder::gone;
-  char text[sizeof(utsname::nodename) + 1] = {};
+  char text[256] = {};
   const ssize_t size = ::pread(file.get(), text, sizeof text - 1, 0);
   const std::string machine(text, static_cast<size_t>(std::max<ssize_t>(size, 0)));
-  if (machine.empty() || machine == this_machine() + "\n") return Holder::gone;
+  if (machine.empty() || machine == machine_name() + "\n") return Holder::gone;
   struct stat about {};
   if (::fstat(file.get(), &about) != 0) return Holder::gone;
   const time_t age = ::time(nullptr) - about.st_mtim.tv_sec;

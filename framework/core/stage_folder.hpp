@@ -64,6 +64,10 @@ struct Run {
   std::filesystem::path folder;
   bool alive = false;  // a process holds it
   bool ended = false;  // its journal has an end line
+  std::string state;   // how, by that line: done, failed, interrupted, pruned
+
+  // Over without a word: killed, or crashed.
+  bool died() const { return !ended && !alive; }
 };
 
 struct Checkpoint {

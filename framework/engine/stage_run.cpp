@@ -15,14 +15,13 @@
 #include "core/fault.hpp"
 #include "core/files.hpp"
 #include "core/hash.hpp"
+#include "core/machine.hpp"
 
 namespace tessera {
 
 namespace {
 
 std::atomic<int> cancel_count{0};
-
-double now_seconds() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 double cpu_seconds() {
   rusage usage{};
@@ -45,7 +44,7 @@ Json begin_line(const Json& spec, const Lease& lease, int64_t from_step, const J
               {"plugins", spec.value("plugins", Json::object())},
               {"env", environment},
               {"seed", spec.value("seed", 0)},
-              {"time", now_seconds()}};
+              {"time", epoch_seconds()}};
 }
 
 // results/live/<uuid> names the journal before the journal exists, so that no recorder pass misses it.
@@ -151,7 +150,7 @@ void StageRun::sample(const Json& line) {
 }
 
 void StageRun::event(const std::string& level, const std::string& text) {
-  journal_.write({{"t", "event"}, {"level", level}, {"text", text}, {"time", now_seconds()}});
+  journal_.write({{"t", "event"}, {"level", level}, {"text", text}, {"time", epoch_seconds()}});
   std::ofstream(lease_.log(), std::ios::app) << level << ": " << text << "\n";
 }
 
@@ -201,7 +200,7 @@ void StageRun::end(const std::string& state, const std::string& error, int exit_
                   {"state", state},
                   {"error", error},
                   {"exit", exit_code},
-                  {"time", now_seconds()},
+                  {"time", epoch_seconds()},
                   {"seconds", seconds},
                   {"cpu_seconds", cpu_seconds()}});
   journal_.sync();

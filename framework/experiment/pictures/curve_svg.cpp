@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 
 namespace tessera {
 namespace {
@@ -16,23 +17,6 @@ constexpr size_t kPoints = 400;
 constexpr const char* kLight[] = {"#0072b2", "#d55e00", "#007a5a", "#b0558a", "#8a6d00", "#444444"};
 constexpr const char* kDark[] = {"#56b4e9", "#ff9b4a", "#2bc79a", "#e59bc8", "#f0e442", "#cccccc"};
 constexpr size_t kColours = std::size(kLight);
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : valid_utf8(text)) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else if (c == '"')
-      out += "&quot;";
-    else if (static_cast<unsigned char>(c) >= ' ')
-      out += c;
-  }
-  return out;
-}
 
 // Round numbers, four to eight of them, that span the range.
 std::vector<double> ticks(double low, double high) {
@@ -119,9 +103,9 @@ class Drawing {
     std::string out = fmt::format(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" height=\"{1}\" "
         "role=\"img\">\n<title>{2}</title>\n",
-        kWidth, height, escaped(title()));
+        kWidth, height, markup_text(title()));
     out += style() + fmt::format("<rect class=\"ground\" width=\"{}\" height=\"{}\"/>\n", kWidth, height);
-    out += fmt::format("<text class=\"title\" x=\"{}\" y=\"24\">{}</text>\n", kLeft, escaped(title()));
+    out += fmt::format("<text class=\"title\" x=\"{}\" y=\"24\">{}</text>\n", kLeft, markup_text(title()));
     out += axes();
     for (size_t i = 0; i < lines_.size(); ++i) out += band(i);
     for (size_t i = 0; i < lines_.size(); ++i) out += line(i) + legend(i);
@@ -179,7 +163,7 @@ class Drawing {
     const auto& curve = curves_.curves[i];
     const double y = kTop + static_cast<double>(i) * kLegendRow - 4;
     return fmt::format("<path class=\"line l{}\"{} d=\"M{} {}h28\"/><text x=\"{}\" y=\"{}\">{}{}</text>\n", i % kColours, dashes(i), kLeft,
-                       y, kLeft + 36, y + 4, escaped(shortened(curve.label(), 80)),
+                       y, kLeft + 36, y + 4, markup_text(shortened(curve.label(), 80)),
                        curve.stages > 1 ? fmt::format(" (mean of {}, band: least to greatest)", curve.stages) : " (n 1)");
   }
 

@@ -6,7 +6,6 @@
 #include <set>
 
 #include "core/error.hpp"
-#include "core/journal.hpp"
 #include "core/stage_folder.hpp"
 
 namespace tessera {
@@ -104,8 +103,7 @@ void find_pruned(Plan& plan, const std::string& kind, const fs::path& results) {
     bool is = std::any_of(stage.inputs.begin(), stage.inputs.end(), [&](const auto& input) { return pruned.count(input.second) != 0; });
     if (!is && stage.kind == kind) {
       const auto runs = StageFolder(results, stage.kind, stage.key).runs();
-      const auto end = runs.empty() ? std::nullopt : last_journal_line(runs.back().folder / "journal.jsonl");
-      is = end && end->value("t", "") == "end" && end->value("state", "") == "pruned";
+      is = !runs.empty() && runs.back().state == "pruned";
     }
     if (!is) continue;
     stage.state = StageState::pruned;
@@ -210,6 +208,24 @@ Plan make_plan(const Experiment& experiment, const Declarations& declarations, c
   if (experiment.run.prune.rule != "none") find_pruned(plan, experiment.run.prune.stage, results);
   refill_hollow_inputs(plan, results);
   return plan;
+}
+
+void keep_failed(Plan& plan, const fs::path& results) {
+  std::set<std::string> asked;
+  for (const auto& stage : plan.stages) {
+    if (stage.state != StageState::to_run) continue;
+    const auto runs = StageFolder(results, stage.kind, stage.key).runs();
+    const bool failed = !runs.empty() && (runs.back().died() || runs.back().state == "failed");
+    const bool depends =
+        std::any_of(stage.inputs.begin(), stage.inputs.end(), [&](const auto& input) { return asked.count(input.second) != 0; });
+    if (failed || depends) asked.insert(stage.key);
+  }
+  // Inputs stand before those that need them.
+  for (auto stage = plan.stages.rbegin(); stage != plan.stages.rend(); ++stage)
+    if (asked.count(stage->key))
+      for (const auto& [slot, key] : stage->inputs) asked.insert(key);
+  for (auto& stage : plan.stages)
+    if (stage.state == StageState::to_run && !asked.count(stage.key)) stage.state = StageState::not_asked;
 }
 
 Json stage_spec(const Plan& plan, const PlannedStage& stage, const fs::path& results, int threads) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "core/text.hpp"
 #include "experiment/plan/plan.hpp"
 
 namespace tessera {
@@ -26,8 +27,6 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   }
   return text;
 }
-
-std::string counted(size_t n, const char* noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
 
 // 224310 -> "224 k"
 std::string parameters(const Json& answer, const char* part) {

@@ -9,6 +9,7 @@
 #include "core/error.hpp"
 #include "core/files.hpp"
 #include "core/hash.hpp"
+#include "core/text.hpp"
 
 namespace tessera {
 
@@ -21,23 +22,6 @@ extern const char* const kReportPageJs;
 namespace {
 
 constexpr const char* kChartJs = "/usr/share/javascript/chart.js/chart.min.js";
-
-std::string html_text(const std::string& text) {
-  std::string escaped;
-  for (const char c : valid_utf8(text)) {
-    if (c == '&')
-      escaped += "&amp;";
-    else if (c == '<')
-      escaped += "&lt;";
-    else if (c == '>')
-      escaped += "&gt;";
-    else if (c == '"')
-      escaped += "&quot;";
-    else
-      escaped += c;
-  }
-  return escaped;
-}
 
 // JSON that may stand inside <script>: "<" is written as an escape, so that no string can end the element or open a comment.
 std::string json_in_html(const Json& data) {
@@ -84,7 +68,7 @@ std::string report_page(const std::string& title, const Json& data, const std::s
       fmt::format("default-src 'none'; img-src data:; style-src {}; script-src {} {}; base-uri 'none'; form-action 'none'", integrity(css),
                   integrity(library), integrity(script));
   const std::array<std::pair<const char*, std::string>, 6> fills = {{{"{{policy}}", policy},
-                                                                     {"{{title}}", html_text(title)},
+                                                                     {"{{title}}", markup_text(title)},
                                                                      {"{{style}}", css},
                                                                      {"{{data}}", json_in_html(data)},
                                                                      {"{{library}}", library},

@@ -4,17 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "core/error.hpp"
 #include "core/files.hpp"
+#include "core/machine.hpp"
 #include "experiment/run/host_threads.hpp"
 
 namespace tessera {
 namespace fs = std::filesystem;
 namespace {
-
-double epoch_seconds() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 fs::path status_file(const fs::path& results, const std::string& uuid) { return results / "fronts" / (uuid + ".status.json"); }
 
@@ -99,12 +97,6 @@ std::vector<LiveFront> live_fronts(const fs::path& results) {
   }
   std::sort(fronts.begin(), fronts.end(), [](const LiveFront& a, const LiveFront& b) { return a.started < b.started; });
   return fronts;
-}
-
-std::string machine_name() {
-  utsname name{};
-  ::uname(&name);
-  return name.nodename;
 }
 
 }  // namespace tessera

@@ -32,7 +32,7 @@ class FrontJournal {
 };
 
 struct LiveFront {
-  std::string uuid, host;  // host: the machine's name
+  std::string uuid, host;  // host: as machine_name()
   int64_t pid = 0;
   double started = 0;             // seconds since 1970
   std::vector<std::string> argv;  // behind "tessera"
@@ -41,8 +41,5 @@ struct LiveFront {
 
 // Fronts whose process lives, by their journals' locks; oldest first.
 std::vector<LiveFront> live_fronts(const std::filesystem::path& results);
-
-// The name of this machine, as LiveFront::host has it.
-std::string machine_name();
 
 }  // namespace tessera

@@ -2,9 +2,9 @@
 
 #include <SQLiteCpp/Statement.h>
 
-#include <chrono>
 #include <set>
 
+#include "core/machine.hpp"
 #include "experiment/run/front_journal.hpp"
 #include "registry/ledger/record.hpp"
 
@@ -35,8 +35,7 @@ void write_mark(const std::filesystem::path& results, const std::vector<std::str
                 const std::string& text, bool removed) {
   FrontJournal journal(results, argv);
   Json line = subject.facts();
-  line.update(
-      {{"t", kind}, {"text", text}, {"time", std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count()}});
+  line.update({{"t", kind}, {"text", text}, {"time", epoch_seconds()}});
   if (removed) line["removed"] = true;
   journal.write(std::move(line));
   journal.end("done", 0);

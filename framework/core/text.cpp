@@ -1,0 +1,30 @@
+#include "core/text.hpp"
+
+#include "core/json.hpp"
+
+namespace tessera {
+
+std::string counted(int64_t n, std::string_view noun) {
+  std::string text = std::to_string(n) + " ";
+  text += noun;
+  return n == 1 ? text : text + "s";
+}
+
+std::string markup_text(std::string_view text) {
+  std::string out;
+  for (const char c : valid_utf8(text)) {
+    if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else if (c == '"')
+      out += "&quot;";
+    else if (static_cast<unsigned char>(c) >= ' ' || c == '\n' || c == '\t')
+      out += c;
+  }
+  return out;
+}
+
+}  // namespace tessera
