@@ -2,13 +2,12 @@
 // digest: what it says, as one hash. datasette: metadata for those who serve it with Datasette.
 #include <fmt/format.h>
 
-#include <boost/program_options.hpp>
 #include <cstdio>
 #include <filesystem>
 
 #include "cli/ledger_access.hpp"
+#include "cli/output_file.hpp"
 #include "core/error.hpp"
-#include "core/files.hpp"
 #include "registry/ledger/check.hpp"
 #include "registry/ledger/database.hpp"
 #include "registry/ledger/datasette.hpp"
@@ -56,18 +55,18 @@ int digest_verb(const CommonOptions& common) {
 }
 
 // Needs no ledger: it tells of views and queries, not of what they hold.
-int datasette_verb(const CommonOptions& common, const std::string& out) {
+int datasette_verb(const CommonOptions& common, const OutputFile& out) {
   const Json metadata = datasette_metadata();
-  if (out.empty()) {
+  if (!out || out.is_standard_output()) {
     print_json(metadata);
     return 0;
   }
-  write_file_atomically(std::filesystem::absolute(out), metadata.dump(2) + "\n");
-  const std::string serve = fmt::format("datasette {} --metadata {}", ledger_file(common.results).string(), out);
+  out.write(metadata.dump(2) + "\n");
+  const std::string serve = fmt::format("datasette {} --metadata {}", ledger_file(common.results).string(), out.name());
   if (common.json)
-    print_json({{"file", out}, {"serve", serve}});
+    print_json({{"file", out.name()}, {"serve", serve}});
   else
-    fmt::print("{}: now {}\n", out, serve);
+    fmt::print("{}: now {}\n", out.name(), serve);
   return 0;
 }
 
@@ -75,12 +74,13 @@ int datasette_verb(const CommonOptions& common, const std::string& out) {
 
 int verb_db(const Verb& verb, const std::vector<std::string>& arguments) {
   CommandLine line(verb);
-  std::string out;
-  line.options().add_options()("out,o", boost::program_options::value(&out)->value_name("FILE.json"),
-                               "datasette: where to write (default: standard output).");
+  OutputForm form{"FILE.json", "datasette: where to write (default: standard output).", {".json"}};
+  form.json_is_content = true;
+  OutputFile out(line, form);
   if (!line.parse(arguments, 1, 1)) return 0;
+  out.check();
   const std::string& act = line.words()[0];
-  if (!out.empty() && act != "datasette")
+  if (out && act != "datasette")
     throw Error(ExitCode::bad_config, fmt::format("db: found --out with {}, expected it with datasette only", act));
   if (act == "rebuild") return rebuild_verb(line.common());
   if (act == "check") return check_verb(line.common());

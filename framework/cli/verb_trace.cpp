@@ -4,12 +4,11 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <cmath>
-#include <filesystem>
 
 #include "cli/ledger_access.hpp"
+#include "cli/output_file.hpp"
 #include "cli/text_table.hpp"
 #include "core/error.hpp"
-#include "core/files.hpp"
 #include "experiment/pictures/trace.hpp"
 #include "registry/ledger/database.hpp"
 
@@ -61,12 +60,12 @@ void print_tokens(const Trace& trace) {
 int verb_trace(const Verb& verb, const std::vector<std::string>& arguments) {
   namespace po = boost::program_options;
   CommandLine line(verb);
-  std::string out;
   int64_t index = 0;
-  line.options().add_options()("out,o", po::value(&out)->value_name("FILE.png"), "Write heat maps: the mean and the first samples.")(
-      "sample", po::value(&index)->value_name("N"), "The sample whose steps are printed (default: 0).");
+  OutputFile out(line, {"FILE.png", "Write heat maps: the mean and the first samples.", {".png"}, false});
+  line.options().add_options()("sample", po::value(&index)->value_name("N"), "The sample whose steps are printed (default: 0).");
   if (!line.parse(arguments, 1, 2)) return 0;
   const auto& common = line.common();
+  out.check();
   std::optional<std::string> request;
   if (line.words().size() > 1) request = line.words()[1];
   auto database = open_ledger(common);
@@ -77,7 +76,8 @@ int verb_trace(const Verb& verb, const std::vector<std::string>& arguments) {
     throw Error(ExitCode::bad_config, fmt::format("--sample: found {}, expected one of the {} samples that are recorded, {} to {}", index,
                                                   trace.samples.size(), trace.samples.front().index, trace.samples.back().index));
   if (!trace.note.empty()) fmt::print(stderr, "tessera: {}\n", trace.note);
-  if (!out.empty()) write_file_atomically(std::filesystem::absolute(out), encode_png(draw_trace(trace)));
+  if (out) out.write(encode_png(draw_trace(trace)));
+  if (out.is_standard_output()) return 0;
   if (common.json) {
     print_json(to_json(trace));
     return 0;
@@ -85,7 +85,7 @@ int verb_trace(const Verb& verb, const std::vector<std::string>& arguments) {
   fmt::print("{} {}: {} positions in {} steps\n", trace.trial, trace.request, trace.length(), trace.steps());
   print_sample(trace, *sample);
   print_tokens(trace);
-  if (!out.empty()) fmt::print("\n{}\n", out);
+  if (out) fmt::print("\n{}\n", out.name());
   return 0;
 }
 

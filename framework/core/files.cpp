@@ -62,8 +62,10 @@ std::filesystem::path temporary_beside(const std::filesystem::path& path) {
 void write_file_atomically(const std::filesystem::path& path, std::string_view text) {
   auto temporary = temporary_beside(path);
   Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (!file) throw_system_error("create " + temporary.string(), errno);
+  if (!file) throw_system_error("create " + path.string(), errno);
   try {
+    struct stat old {};
+    if (::stat(path.c_str(), &old) == 0 && S_ISREG(old.st_mode)) static_cast<void>(::fchmod(file.get(), old.st_mode & 07777));
     write_fully(file.get(), text, path);
     if (::fsync(file.get()) != 0) throw_system_error("sync " + path.string(), errno);
     if (::rename(temporary.c_str(), path.c_str()) != 0) throw_system_error("rename to " + path.string(), errno);

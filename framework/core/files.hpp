@@ -27,7 +27,8 @@ class Descriptor {
 
 // All of these throw Error(run_failed) "cannot … <path>: <reason>".
 std::string read_file(const std::filesystem::path& path);
-// A reader sees the old file or the new one, whole; after a power cut too. Makes no folders.
+// A reader sees the old file or the new one, whole; after a power cut too. Makes no folders; a file that is replaced hands on its
+// permissions. What stands there goes, whatever it is: for names that users give see cli/output_file.hpp.
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 void write_fully(int descriptor, std::string_view bytes, const std::filesystem::path& path_in_errors);
 void fsync_file(const std::filesystem::path& path);

@@ -26,7 +26,13 @@ TEST(Files, AtomicWriteReplacesAndLeavesNothingBehind) {
   write_file_atomically(folder / "a", "two");
   EXPECT_EQ(read_file(folder / "a"), "two");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
-  EXPECT_NE(error_of([&] { write_file_atomically(folder / "no/a", "x"); }), "");
+  EXPECT_EQ(error_of([&] { write_file_atomically(folder / "no/a", "x"); }),
+            "cannot create " + (folder / "no/a").string() + ": No such file or directory");
+  ::chmod((folder / "a").c_str(), 0640);
+  write_file_atomically(folder / "a", "three");
+  struct stat status {};
+  ASSERT_EQ(::stat((folder / "a").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0640u);
 }
 
 TEST(Files, FailedWriteLeavesTheOldFile) {
