@@ -4,12 +4,15 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <filesystem>
+#include <map>
+#include <set>
 
 #include "cli/comparison_export.hpp"
 #include "cli/ledger_access.hpp"
+#include "cli/output_file.hpp"
 #include "core/error.hpp"
-#include "core/files.hpp"
 #include "core/option_schema.hpp"
+#include "experiment/trials/metric_words.hpp"
 #include "registry/ledger/database.hpp"
 
 namespace tessera {
@@ -42,21 +45,21 @@ Table scores(SQLite::Database& database, const std::string& experiment, const st
                       "WHERE experiment = ?1 AND current AND done ORDER BY slot, metric, cell, seed",
                       {experiment});
   if (metrics.empty()) return table;
-  const auto name = static_cast<size_t>(std::find(table.columns.begin(), table.columns.end(), "metric") - table.columns.begin());
-  const auto& rows = table.rows;
-  std::vector<std::string> known;
-  for (const auto& row : rows) known.push_back(std::get<std::string>(row[name]));
-  for (const auto& metric : metrics)
-    if (std::find(known.begin(), known.end(), metric) == known.end()) {
-      const auto near = did_you_mean(metric, known);
-      throw Error(ExitCode::bad_config, fmt::format("export: found metric '{}', expected one that {} has{}", metric, experiment,
-                                                    near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
-    }
-  table.rows.erase(std::remove_if(table.rows.begin(), table.rows.end(),
-                                  [&](const auto& row) {
-                                    return std::find(metrics.begin(), metrics.end(), std::get<std::string>(row[name])) == metrics.end();
-                                  }),
-                   table.rows.end());
+  const auto text = [&](const std::vector<Value>& row, const char* column) {
+    return std::get<std::string>(
+        row[static_cast<size_t>(std::find(table.columns.begin(), table.columns.end(), column) - table.columns.begin())]);
+  };
+  std::map<std::pair<std::string, std::string>, int> ranks;  // of a metric in a slot
+  for (const auto& row : table.rows)
+    ranks.try_emplace({text(row, "slot"), text(row, "metric")},
+                      metric_rank(text(row, "slot"), text(row, "axis") == "sample", text(row, "goal")));
+  std::vector<MetricName> names;
+  for (const auto& [key, rank] : ranks) names.push_back({0, key.first, key.second, rank});
+  std::set<std::pair<std::string, std::string>> asked;
+  for (const auto& word : metrics)
+    for (const auto& one : metrics_named("export", word, names)) asked.insert({one.slot, one.name});
+  const auto unasked = [&](const auto& row) { return asked.count({text(row, "slot"), text(row, "metric")}) == 0; };
+  table.rows.erase(std::remove_if(table.rows.begin(), table.rows.end(), unasked), table.rows.end());
   return table;
 }
 
@@ -65,30 +68,34 @@ Table scores(SQLite::Database& database, const std::string& experiment, const st
 int verb_export(const Verb& verb, const std::vector<std::string>& arguments) {
   namespace po = boost::program_options;
   CommandLine line(verb);
-  std::string out, asked;
+  std::string asked;
+  OutputForm form{"FILE", "Where to write (default: standard output); its ending gives the format.", {}};
+  form.json_is_content = true;
+  OutputFile out(line, form);
   line.options().add_options()("format", po::value(&asked)->value_name("FORMAT"),
-                               "csv (default), json: one row a trial and metric; latex, markdown: the comparison.")(
-      "out,o", po::value(&out)->value_name("FILE"), "Where to write (default: standard output); its ending gives the format.");
+                               "csv (default), json: one row a trial and metric; latex, markdown: the comparison.");
   if (!line.parse(arguments, 1)) return 0;
-  const std::string format = format_of(asked.empty() && out.empty() && line.common().json ? "json" : asked, out);
+  out.check();
+  const bool printed = !out || out.is_standard_output();
+  const std::string format = format_of(asked.empty() && printed && line.common().json ? "json" : asked, printed ? "" : out.name());
   const std::vector<std::string> metrics(line.words().begin() + 1, line.words().end());
   auto database = open_ledger(line.common());
   const std::string text = with_ledger_errors(ledger_file(line.common().results), [&]() -> std::string {
     const std::string experiment = find_ledger_experiment(database, line.words()[0]);
     if (format == "csv") return to_csv(scores(database, experiment, metrics));
     if (format == "json") return to_json(scores(database, experiment, metrics)).dump(2) + "\n";
-    const auto comparison = compare(database, {experiment, metrics});
+    const auto comparison = compare(database, {experiment, metrics, false, "export"});
     return format == "latex" ? comparison_latex(comparison) : comparison_markdown(comparison);
   });
-  if (out.empty()) {
+  if (printed) {
     fmt::print("{}", text);
     return 0;
   }
-  write_file_atomically(std::filesystem::absolute(out), text);
+  out.write(text);
   if (line.common().json)
-    print_json({{"file", out}, {"format", format}, {"bytes", text.size()}});
+    print_json({{"file", out.name()}, {"format", format}, {"bytes", text.size()}});
   else
-    fmt::print("{}: {} bytes of {}\n", out, text.size(), format);
+    fmt::print("{}: {} bytes of {}\n", out.name(), text.size(), format);
   return 0;
 }
 

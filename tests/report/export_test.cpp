@@ -1,11 +1,16 @@
 // export: whole texts of the four formats, and what cannot be exported.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <filesystem>
 
 #include "core/json.hpp"
 #include "tests/ledger/ledger_fixture.hpp"
 
 namespace tessera {
 namespace {
+namespace fs = std::filesystem;
 
 class Export : public ::testing::Test {
  protected:
@@ -90,7 +95,93 @@ TEST_F(Export, SaysWhatItExpects) {
                      2));
   EXPECT_EQ(
       tessera("quick frehet"),
-      std::make_pair(std::string("tessera: export: found metric 'frehet', expected one that quick has; did you mean \"frechet\"?\n"), 2));
+      std::make_pair(
+          std::string("tessera: export: found metric 'frehet', expected one of frechet, nearest, loss, rate; did you mean \"frechet\"?\n"),
+          2));
+}
+
+// A folder for what verbs write, and the verbs themselves: --out is one thing for all of them.
+class Out : public Export {
+ protected:
+  Out() : folder_(results_->folder() / "out") { fs::create_directories(folder_); }
+  ~Out() override { fs::remove_all(folder_); }
+  // Run in the folder; what it prints, and the exit code.
+  std::pair<std::string, int> verb(const std::string& words, const std::string& behind = "2>&1") const {
+    auto [text, status] = shell("cd " + folder_.string() + " && timeout 20 " TESSERA_BINARY_DIR "/bin/tessera " + words + " --results " +
+                                fs::absolute(results_->folder()).string() + " " + behind);
+    return {text, WEXITSTATUS(status)};
+  }
+  fs::path file(const std::string& name) const { return folder_ / name; }
+  fs::path folder_;
+};
+
+TEST_F(Out, GoesIntoPipesAndDevices) {
+  const auto scores = verb("export quick frechet").first;
+  ASSERT_EQ(::mkfifo(file("pipe").c_str(), 0600), 0);
+  const auto [got, code] =
+      verb("export quick frechet --format csv -o pipe", "> said & timeout 20 cat " + file("pipe").string() + "; wait $!");
+  EXPECT_EQ(got, scores);
+  EXPECT_EQ(read_file(file("said")), "pipe: 391 bytes of csv\n");
+  EXPECT_TRUE(fs::is_fifo(file("pipe")));
+  // A full disk in small, with a name of its own.
+  if (::mknod(file("full").c_str(), S_IFCHR | 0600, makedev(1, 7)) != 0) GTEST_SKIP() << "devices are made by root";
+  EXPECT_EQ(verb("curves quick prior.loss -o full"),
+            std::make_pair(std::string("tessera: --out: cannot write full: No space left on device\n"), 1));
+  EXPECT_TRUE(fs::is_character_file(file("full")));
+}
+
+TEST_F(Out, FollowsLinksAndKeepsPermissions) {
+  fs::create_directory(file("there"));
+  std::ofstream(file("there/target.csv")) << "old";
+  ::chmod(file("there/target.csv").c_str(), 0640);
+  fs::create_symlink("there/target.csv", file("link.csv"));
+  fs::create_symlink("link.csv", file("links.csv"));
+  EXPECT_EQ(verb("export quick frechet -o links.csv").first, "links.csv: 391 bytes of csv\n");
+  EXPECT_TRUE(fs::is_symlink(file("links.csv")) && fs::is_symlink(file("link.csv")));
+  EXPECT_EQ(read_file(file("there/target.csv")), verb("export quick frechet").first);
+  EXPECT_EQ(fs::status(file("there/target.csv")).permissions(), fs::perms{0640});
+  fs::create_symlink("there/new.csv", file("to_none.csv"));
+  EXPECT_EQ(verb("export quick frechet -o to_none.csv").second, 0);
+  EXPECT_EQ(fs::file_size(file("there/new.csv")), 391u);
+  fs::create_symlink("circle.csv", file("circle.csv"));
+  EXPECT_EQ(verb("export quick -o circle.csv").first,
+            "tessera: --out: found 'circle.csv', expected a file: its links go round in a circle\n");
+}
+
+TEST_F(Out, IsStandardOutputWhereItIsADash) {
+  const auto scores = verb("export quick frechet").first;
+  EXPECT_EQ(verb("export quick frechet -o -").first, scores);
+  // Not through a file that replaces the shell's, nor with a message in it.
+  EXPECT_EQ(verb("export quick frechet --format csv -o /dev/stdout").first, scores);
+  EXPECT_EQ(verb("export quick frechet --format csv -o /dev/stdout", "> redirected").first, "");
+  EXPECT_EQ(read_file(file("redirected")), scores);
+  EXPECT_EQ(verb("db datasette -o -").first, verb("db datasette").first);
+  verb("report quick --no-pictures -o r.html");
+  EXPECT_EQ(verb("report quick --no-pictures -o -").first.substr(0, 15), read_file(file("r.html")).substr(0, 15));
+  EXPECT_EQ(verb("curves quick prior.loss -o -").first.substr(0, 5), "<svg ");
+  EXPECT_EQ(verb("curves quick prior.loss -o -").first.substr(verb("curves quick prior.loss -o -").first.size() - 7), "</svg>\n");
+  EXPECT_EQ(verb("curves quick prior.loss -o - --json"),
+            std::make_pair(std::string("tessera: --out: found '-' and --json, expected one of them on standard output\n"), 2));
+  EXPECT_EQ(fs::exists(file("-")), false);
+}
+
+TEST_F(Out, SaysWhatItExpects) {
+  const auto said = [&](const std::string& words) {
+    const auto [text, code] = verb(words);
+    EXPECT_EQ(code, 2) << text;
+    return text;
+  };
+  EXPECT_EQ(said("curves quick prior.loss -o loss.png"), "tessera: --out: found 'loss.png', expected a file name that ends in .svg\n");
+  EXPECT_EQ(said("trace quick/causal/0 -o order.svg"), "tessera: --out: found 'order.svg', expected a file name that ends in .png\n");
+  EXPECT_EQ(said("grid quick -o rows.jpg"), "tessera: --out: found 'rows.jpg', expected a file name that ends in .png\n");
+  EXPECT_EQ(said("report quick -o report.pdf"), "tessera: --out: found 'report.pdf', expected a file name that ends in .html or .htm\n");
+  EXPECT_EQ(said("db datasette -o metadata.yml"), "tessera: --out: found 'metadata.yml', expected a file name that ends in .json\n");
+  for (const std::string words : {"export quick", "report quick", "curves quick prior.loss", "trace quick/causal/0", "grid quick"})
+    EXPECT_EQ(said(words + " -o ''").rfind("tessera: --out: found '', expected a file name", 0), 0u) << words;
+  EXPECT_EQ(said("report quick -o nowhere/r.html"),
+            "tessera: --out: found 'nowhere/r.html', expected a file in a folder that exists: there is no folder nowhere\n");
+  fs::create_directory(file("folder.html"));
+  EXPECT_EQ(said("report quick -o folder.html"), "tessera: --out: found the folder 'folder.html', expected a file in it\n");
 }
 
 // Characters that mean something to LaTeX or Markdown stand for themselves.

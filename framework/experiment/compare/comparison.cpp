@@ -14,6 +14,7 @@
 #include "experiment/compare/evidence.hpp"
 #include "experiment/compare/frontier.hpp"
 #include "experiment/compare/sample_comparison.hpp"
+#include "experiment/trials/metric_words.hpp"
 
 namespace tessera {
 namespace {
@@ -23,8 +24,38 @@ ComparedMetric compared(const EvidenceMetric& metric) {
           metric.by_sample};
 }
 
-void add_parts(SQLite::Database& database, const Evidence& evidence, const ComparisonRequest& request, const std::vector<size_t>& baselines,
-               const StageFacts& facts, Comparison& comparison) {
+// Part → names of its metrics.
+using NamesOfPart = std::map<std::string, std::vector<std::string>>;
+
+// Every metric of every slot that has a number.
+std::vector<MetricName> metric_names(const Evidence& evidence) {
+  std::vector<std::set<int64_t>> of_slot(evidence.slots.size());
+  for (const auto& trial : evidence.trials)
+    for (const auto& [slot, stage] : trial.stages)
+      for (const auto& one : evidence.stages.at(stage).values) of_slot[slot].insert(one.metric);
+  std::vector<MetricName> names;
+  for (size_t slot = 0; slot < of_slot.size(); ++slot) {
+    if (evidence.slots[slot] == kCalibration) continue;
+    for (const int64_t id : of_slot[slot]) {
+      const auto& metric = evidence.metrics.at(id);
+      names.push_back({id, evidence.slots[slot], metric.name, metric_rank(evidence.slots[slot], metric.by_sample, metric.goal)});
+    }
+  }
+  return names;
+}
+
+// What the words ask for; empty where there are none.
+NamesOfPart asked_for(const Evidence& evidence, const ComparisonRequest& request) {
+  NamesOfPart asked;
+  if (request.metrics.empty()) return asked;
+  const auto names = metric_names(evidence);
+  for (const auto& word : request.metrics)
+    for (const auto& one : metrics_named(request.verb, word, names)) asked[part_of(one.slot)].push_back(one.name);
+  return asked;
+}
+
+void add_parts(SQLite::Database& database, const Evidence& evidence, const ComparisonRequest& request, const NamesOfPart& asked,
+               const std::vector<size_t>& baselines, const StageFacts& facts, Comparison& comparison) {
   const auto earlier = [](const std::string& a, const std::string& b) {
     return std::make_pair(pipeline_place(a), a) < std::make_pair(pipeline_place(b), b);
   };
@@ -45,9 +76,12 @@ void add_parts(SQLite::Database& database, const Evidence& evidence, const Compa
   for (auto& [name, builder] : builders) {
     auto& part = comparison.parts.emplace_back(builder.build());
     if (name.rfind("samples", 0) == 0) part.calibration = calibration_rows(evidence, part);
-    compare_samples(database, evidence, request.metrics, builder, part, comparison);
+    const auto named = asked.find(name);
+    if (!asked.empty() && named == asked.end()) continue;
+    const auto names = asked.empty() ? std::vector<std::string>() : named->second;
+    compare_samples(database, evidence, names, builder, part, comparison);
     if (!request.frontiers) continue;
-    auto frontiers = frontiers_of(facts, builder, part, request.metrics);
+    auto frontiers = frontiers_of(facts, builder, part, names);
     std::move(frontiers.begin(), frontiers.end(), std::back_inserter(comparison.frontiers));
   }
 }
@@ -79,24 +113,17 @@ void keep_metrics(ComparedPart& part, const std::vector<bool>& keep) {
     for (auto& row : *rows) filter(row.values);
 }
 
-void choose_metrics(Comparison& comparison, const std::vector<std::string>& names) {
-  std::set<std::string> known, missing(names.begin(), names.end());
+void choose_metrics(Comparison& comparison, const NamesOfPart& asked) {
   for (auto& part : comparison.parts) {
+    const auto named = asked.find(part.name);
+    const auto names = named == asked.end() ? std::vector<std::string>() : named->second;
     std::vector<bool> keep;
-    for (size_t i = 0; i < part.metrics.size(); ++i) {
-      const auto& name = part.metrics[i].name;
-      known.insert(name);
-      missing.erase(name);
-      keep.push_back(names.empty() ? shown_unasked(part, i) : std::find(names.begin(), names.end(), name) != names.end());
-    }
+    for (size_t i = 0; i < part.metrics.size(); ++i)
+      keep.push_back(asked.empty() ? shown_unasked(part, i) : std::find(names.begin(), names.end(), part.metrics[i].name) != names.end());
     keep_metrics(part, keep);
   }
   auto& parts = comparison.parts;
   parts.erase(std::remove_if(parts.begin(), parts.end(), [](const auto& part) { return part.metrics.empty(); }), parts.end());
-  if (missing.empty()) return;
-  const auto near = did_you_mean(*missing.begin(), {known.begin(), known.end()});
-  throw Error(ExitCode::bad_config, fmt::format("compare: found metric '{}', expected one of {}{}", *missing.begin(),
-                                                fmt::join(known, ", "), near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
 }
 
 // A column a slot: with several requests a cell has several samples stages at one seed.
@@ -150,8 +177,9 @@ Comparison compare(SQLite::Database& database, const ComparisonRequest& request)
   comparison.trials_done = comparison.trials - static_cast<int64_t>(comparison.excluded.size());
   const auto baselines = baselines_of(evidence.cells, comparison.baseline);
   const StageFacts facts(database, evidence);
-  add_parts(database, evidence, request, baselines, facts, comparison);
-  choose_metrics(comparison, request.metrics);
+  const auto asked = asked_for(evidence, request);
+  add_parts(database, evidence, request, asked, baselines, facts, comparison);
+  choose_metrics(comparison, asked);
   comparison.controls = controls_of(database, evidence, facts, baselines);
   comparison.cost = cost_of(database, evidence);
   return comparison;

@@ -96,8 +96,9 @@ struct Comparison {
 
 struct ComparisonRequest {
   std::string experiment;
-  std::vector<std::string> metrics;  // names; empty: one number a stage, those with a goal or a constant count
+  std::vector<std::string> metrics;  // words, see metrics_named(); empty: one number a stage, those with a goal or a constant count
   bool frontiers = false;
+  std::string verb = "compare";  // for errors
 };
 
 // The slot of the stage that scores real data in the place of samples.

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <map>
 
+#include "core/error.hpp"
+#include "core/option_schema.hpp"
+
 namespace tessera {
 namespace {
 
@@ -38,6 +41,19 @@ int fit(const std::string& word, const MetricName& metric) {
   return is_short_for(word, metric.name) ? 4 : -1;
 }
 
+// Each name once, those of a low rank first.
+std::vector<std::string> distinct_names(const std::vector<MetricName>& metrics) {
+  std::map<std::string, int> rank_of;
+  for (const auto& one : metrics) {
+    const auto [known, is_new] = rank_of.try_emplace(one.name, one.rank);
+    if (!is_new) known->second = std::min(known->second, one.rank);
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, rank] : rank_of) names.push_back(name);
+  std::stable_sort(names.begin(), names.end(), [&](const auto& a, const auto& b) { return rank_of.at(a) < rank_of.at(b); });
+  return names;
+}
+
 }  // namespace
 
 std::string part_of_slot(const std::string& slot) {
@@ -54,6 +70,40 @@ std::vector<std::vector<MetricName>> metrics_meant(const std::string& word, cons
   std::vector<std::vector<MetricName>> lists;
   for (auto& [how, list] : by_fit) lists.push_back(std::move(list));
   return lists;
+}
+
+int metric_rank(const std::string& slot, bool by_sample, const std::string& goal) {
+  enum Rank { with_goal, evaluated, trained, calibration };
+  if (slot == "evaluation.calibration") return calibration;
+  if (!begins(slot, kEvaluation) && !begins(slot, "samples.")) return trained;
+  return goal != "none" && !by_sample ? with_goal : evaluated;
+}
+
+std::vector<MetricName> metrics_named(const std::string& verb, const std::string& word, const std::vector<MetricName>& names) {
+  std::vector<MetricName> found;
+  int best = -1;
+  for (const auto& name : names) {
+    const int how = word.empty() ? -1 : fit(word, name);
+    if (how < 0 || (best >= 0 && how > best)) continue;
+    if (how != best) found.clear();
+    best = how;
+    found.push_back(name);
+  }
+  if (distinct_names(found).size() > 1) {
+    const auto least = std::min_element(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.rank < b.rank; })->rank;
+    found.erase(std::remove_if(found.begin(), found.end(), [&](const auto& one) { return one.rank > least; }), found.end());
+  }
+  const auto fitting = distinct_names(found);
+  if (fitting.size() == 1) return found;
+  if (fitting.size() > 1)
+    throw Error(ExitCode::bad_config, fmt::format("{}: found metric '{}', which may be {}", verb, word, listed(fitting)));
+  const auto there = distinct_names(names);
+  if (there.empty()) throw Error(ExitCode::bad_config, fmt::format("{}: found metric '{}', and no metric has a number yet", verb, word));
+  std::vector<std::string> known = there;
+  for (const auto& name : names) known.push_back(name.word());
+  const auto near = did_you_mean(word, known);
+  throw Error(ExitCode::bad_config, fmt::format("{}: found metric '{}', expected one of {}{}", verb, word, listed(there),
+                                                near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
 }
 
 std::string listed(const std::vector<std::string>& words) {

@@ -25,6 +25,13 @@ std::string part_of_slot(const std::string& slot);
 // "."), with the end of the part before it or without. Each list holds names of one rank; none is empty.
 std::vector<std::vector<MetricName>> metrics_meant(const std::string& word, const std::vector<MetricName>& names);
 
+// Ranks: those that say how a trial went, then all that was evaluated, training curves, calibration.
+int metric_rank(const std::string& slot, bool by_sample, const std::string& goal);
+
+// What a word means where many metrics may be shown: those of the one name that fits best, in every part that has it. Throws
+// Error(bad_config) "<verb>: found metric 'frehet', expected …" with a few that there are and the nearest, where none or several names fit.
+std::vector<MetricName> metrics_named(const std::string& verb, const std::string& word, const std::vector<MetricName>& names);
+
 // "samples.free.frechet_random_features or samples.top_half.…": for messages; at most eight.
 std::string listed(const std::vector<std::string>& words);
 

@@ -14,15 +14,6 @@ namespace {
 
 constexpr const char* kProperties[] = {"state", "cell", "seed", "tag", "experiment"};
 
-// Ranks of metrics: those that say how a trial went, then all that was evaluated, training curves, calibration.
-enum Rank { with_goal, evaluated, trained, calibration };
-
-Rank rank_of(const std::string& slot, bool of_samples, const std::string& goal) {
-  if (slot == "evaluation.calibration") return calibration;
-  if (slot.rfind("evaluation.", 0) != 0 && slot.rfind("samples.", 0) != 0) return trained;
-  return goal != "none" && !of_samples ? with_goal : evaluated;
-}
-
 FilterValue value_of(const SQLite::Column& column) {
   if (column.isInteger()) return column.getInt64();
   if (column.isFloat()) return column.getDouble();
@@ -119,7 +110,7 @@ const std::vector<MetricName>& TrialColumns::metric_names() {
     goals_[row.getColumn(0).getInt64()] = goal;
     for (const auto& name : slots[row.getColumn(1).getString()])
       names_->push_back(
-          {row.getColumn(0).getInt64(), name, row.getColumn(2).getString(), rank_of(name, row.getColumn(3).getInt() != 0, goal)});
+          {row.getColumn(0).getInt64(), name, row.getColumn(2).getString(), metric_rank(name, row.getColumn(3).getInt() != 0, goal)});
   }
   return *names_;
 }
