@@ -64,13 +64,40 @@ TEST(Curves, SparklinesAndThinning) {
   std::vector<CurvePoint> points;
   for (int64_t step = 1; step <= 800; ++step) points.push_back({step, static_cast<double>(step), step - 1.0, step + 1.0, 2});
   EXPECT_EQ(sparkline(points, 8, 1, 800), "▁▂▃▄▅▆▇█");
-  EXPECT_EQ(sparkline({{0, 5, 5, 5, 1}, {100, 5, 5, 5, 1}}, 4, 5, 5), "▁  ▁") << "no range, no number between";
+  std::vector<CurvePoint> flat;
+  for (const int64_t step : {0, 10, 20, 80, 90, 100}) flat.push_back({step, 5, 5, 5, 1});
+  EXPECT_EQ(sparkline(flat, 11, 5, 5), "▁▁▁     ▁▁▁") << "no range, no number between";
+  // The last of a training that does not end on a multiple of validate_every: eight steps in eight columns, none missing.
+  std::vector<CurvePoint> uneven;
+  for (const int64_t step : {60, 120, 180, 240, 300, 360, 420, 430}) uneven.push_back({step, 5, 5, 5, 1});
+  EXPECT_EQ(sparkline(uneven, 8, 5, 5), "▁▁▁▁▁▁▁▁");
   EXPECT_EQ(sparkline({}, 4, 0, 1), "");
   const auto thin = thinned(points, 100);
   ASSERT_EQ(thin.size(), 100u);
   EXPECT_DOUBLE_EQ(thin[0].mean, 4.5);
   EXPECT_DOUBLE_EQ(thin[99].max, 797.5);
   EXPECT_EQ(thinned(points, 800).size(), 800u);
+}
+
+// Labels of the values' axis: texts that end at the frame's left edge.
+std::vector<double> value_labels(const std::string& svg) {
+  std::vector<double> values;
+  for (size_t at = 0; (at = svg.find("text-anchor=\"end\">", at)) != std::string::npos; ++at) values.push_back(std::atof(&svg[at + 18]));
+  return values;
+}
+
+TEST(Curves, ALogarithmicAxisHasThreeLabelsAtLeast) {
+  const auto labels = [](double low, double high) {
+    Curves curves;
+    curves.curves = {{{"a"}, 1, {{0, low, low, low, 1}, {1, high, high, high, 1}}}};
+    return value_labels(curve_svg(curves, {true}));
+  };
+  EXPECT_EQ(labels(0.6, 0.9), (std::vector<double>{0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9})) << "no power of ten, nor 2 or 5 times one";
+  EXPECT_EQ(labels(3, 70), (std::vector<double>{5, 10, 20, 50}));
+  EXPECT_EQ(labels(0.5, 400), (std::vector<double>{1, 10, 100}));
+  for (const auto& [low, high] :
+       {std::pair{1.05, 1.9}, {2.1, 4.9}, {5.1, 9.9}, {1.2, 3.0}, {0.011, 0.9}, {7.0, 7.0001}, {3.0, 3.0}, {1.5, 120.0}})
+    EXPECT_GE(labels(low, high).size(), 3u) << low << " " << high;
 }
 
 TEST_F(Shown, SvgIsXmlWithALineACellAndABand) {

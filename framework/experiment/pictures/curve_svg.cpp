@@ -52,12 +52,16 @@ struct Axis {
   double at(double value) const { return begin + (scaled(value) - scaled(low)) / (scaled(high) - scaled(low)) * (end - begin); }
   std::vector<double> marks() const {
     if (!logarithmic) return ticks(low, high);
-    std::vector<double> powers;
-    const bool few = std::log10(high / low) < 2;
+    constexpr size_t kFewest = 3;  // fewer tell no scale
+    std::vector<double> powers, parts;
     for (double power = std::pow(10, std::floor(std::log10(low))); power <= high; power *= 10)
-      for (const double times : {1.0, 2.0, 5.0})
-        if ((few || times == 1.0) && power * times >= low && power * times <= high) powers.push_back(power * times);
-    return powers;
+      for (const double times : {1.0, 2.0, 5.0}) {
+        if (power * times < low || power * times > high) continue;
+        parts.push_back(power * times);
+        if (times == 1.0) powers.push_back(power);
+      }
+    if (powers.size() >= kFewest) return powers;
+    return parts.size() >= kFewest ? parts : ticks(low, high);
   }
 };
 

@@ -80,6 +80,16 @@ size_t range_of(const std::vector<CurvePoint>& points, int64_t step, size_t coun
   return std::min(count - 1, static_cast<size_t>(place * static_cast<double>(count)));
 }
 
+// Steps from one point to the next: the median.
+double usual_distance(const std::vector<CurvePoint>& points) {
+  std::vector<int64_t> distances;
+  for (size_t i = 1; i < points.size(); ++i) distances.push_back(points[i].step - points[i - 1].step);
+  if (distances.empty()) return 0;
+  const auto middle = distances.begin() + static_cast<std::ptrdiff_t>(distances.size() / 2);
+  std::nth_element(distances.begin(), middle, distances.end());
+  return static_cast<double>(*middle);
+}
+
 }  // namespace
 
 std::string Curve::label() const { return fmt::format("{}", fmt::join(cells, " = ")); }
@@ -154,18 +164,21 @@ std::vector<CurvePoint> thinned(const std::vector<CurvePoint>& points, size_t co
 std::string sparkline(const std::vector<CurvePoint>& points, size_t width, double low, double high) {
   static const char* const kBlocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   if (points.empty()) return "";
-  std::vector<double> sum(width, 0), count(width, 0);
-  for (const auto& point : points) {
-    const size_t range = range_of(points, point.step, width);
-    sum[range] += point.mean, count[range] += 1;
-  }
+  const double usual = usual_distance(points);
   std::string line;
+  size_t next = 0;  // the first point behind the column
   for (size_t i = 0; i < width; ++i) {
-    if (count[i] == 0) {
+    double sum = 0, count = 0;
+    for (; next < points.size() && range_of(points, points[next].step, width) == i; ++next) sum += points[next].mean, ++count;
+    // A column between two neighbours is no gap: steps and columns do not divide evenly.
+    const bool missing =
+        count == 0 && (next == 0 || next == points.size() || static_cast<double>(points[next].step - points[next - 1].step) > 1.5 * usual);
+    if (missing) {
       line += " ";
       continue;
     }
-    const double height = high > low ? (sum[i] / count[i] - low) / (high - low) : 0;
+    const double value = count > 0 ? sum / count : points[next - 1].mean;
+    const double height = high > low ? (value - low) / (high - low) : 0;
     line += kBlocks[std::clamp(static_cast<int>(std::floor(height * 8)), 0, 7)];
   }
   return line;
