@@ -1,20 +1,29 @@
 // Boost.Program_options with the four options that every verb shares, and error texts that say what to do.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <iostream>
 
 #include "cli/verb.hpp"
 #include "core/error.hpp"
 #include "core/option_schema.hpp"
+#include "core/text_table.hpp"
 
 namespace tessera {
 namespace po = boost::program_options;
 
-CommandLine::CommandLine(const Verb& verb) : verb_(verb), own_(fmt::format("Options of {}", verb.name)) {}
+namespace {
+
+// In an own description, which takes half of the line at least.
+unsigned line_length() { return static_cast<unsigned>(std::min<size_t>(terminal_width(), po::options_description::m_default_line_length)); }
+
+}  // namespace
+
+CommandLine::CommandLine(const Verb& verb) : verb_(verb), own_(fmt::format("Options of {}", verb.name), line_length()) {}
 
 po::options_description CommandLine::shared() const {
-  po::options_description shared("Options of every verb");
+  po::options_description shared("Options of every verb", line_length());
   shared.add_options()("results", po::value<std::string>()->value_name("DIR"), "Results folder (default: ./results).")(
       "plugin-path", po::value<std::vector<std::string>>()->composing()->value_name("DIR"),
       "Folder to search for plugins, too; may be repeated.")("json", po::bool_switch(), "Print JSON.")("help,h", po::bool_switch(),
@@ -23,7 +32,8 @@ po::options_description CommandLine::shared() const {
 }
 
 void CommandLine::print_help() const {
-  std::cout << fmt::format("Usage: tessera {}{}{}\n{}.\n", verb_.name, *verb_.synopsis ? " " : "", verb_.synopsis, verb_.summary);
+  const auto usage = fmt::format("Usage: tessera {}{}{}", verb_.name, *verb_.synopsis ? " " : "", verb_.synopsis);
+  std::cout << wrapped(usage, terminal_width(), 0) << wrapped(fmt::format("{}.", verb_.summary), terminal_width(), 0);
   if (!own_.options().empty()) std::cout << '\n' << own_;
   std::cout << '\n' << shared();
   if (!epilog_.empty()) std::cout << '\n' << epilog_;

@@ -74,7 +74,7 @@ std::string part_text(const ComparedPart& part, size_t width) {
     else
       columns.push_back(i);
   }
-  text += "\n";
+  text = wrapped(text, width, 0);
   size_t first_width = 10;
   for (const auto& line : lines) first_width = std::max(first_width, display_width(line.title) + 8);
   for (size_t begin = 0; begin < columns.size();) {
@@ -98,7 +98,7 @@ std::string part_text(const ComparedPart& part, size_t width) {
       }
       table.add(std::move(cells));
     }
-    text += table.text(2);
+    text += table.text(2, width);
     begin = end;
   }
   return text;
@@ -112,7 +112,7 @@ std::string comparison_text(const Comparison& comparison, size_t width) {
   std::string legend = fmt::format("{} of {} trials done", comparison.trials_done, comparison.trials);
   legend += ". Mean ± standard deviation over n distinct stages; ↑ more is better, ↓ less";
   if (!comparison.baseline.empty()) legend += "; * baseline, Δ the difference from it, seed by seed";
-  text += "\n" + wrapped(legend + ".", width, 0);
+  text = wrapped(text, width, 0) + wrapped(legend + ".", width, 0);
   for (const auto& part : comparison.parts) text += "\n" + part_text(part, width);
   if (comparison.parts.empty()) text += "\nNothing is evaluated yet.\n";
   text += differences_text(comparison, width) + sample_differences_text(comparison, width) + conditions_text(comparison, width);

@@ -18,15 +18,17 @@ std::string standing(const FrontierPoint& point) {
   return text;
 }
 
-std::string frontier_text(const Frontier& frontier, bool& undecided) {
+std::string frontier_text(const Frontier& frontier, size_t width, bool& undecided) {
   TextTable table({{""}, {frontier.cost.name, true}, {frontier.quality.name, true}, {"n", true}, {""}});
   for (const auto& point : frontier.points) {
     table.add({fmt::format("{}", fmt::join(point.cells, " = ")), format_estimate(point.cost), format_estimate(point.quality),
                std::to_string(point.quality.n), standing(point)});
     for (const auto& rival : point.dominated_by) undecided = undecided || !rival.decided;
   }
-  return fmt::format("\n{}: {} {} for {} per image{}\n{}", frontier.part, frontier.quality.name, frontier.quality.goal == "max" ? "↑" : "↓",
-                     frontier.cost.name, frontier.cost.timing ? ", by the clock of one environment" : "", table.text(2));
+  const auto title =
+      fmt::format("{}: {} {} for {} per image{}", frontier.part, frontier.quality.name, frontier.quality.goal == "max" ? "↑" : "↓",
+                  frontier.cost.name, frontier.cost.timing ? ", by the clock of one environment" : "");
+  return "\n" + wrapped(title, width, 0) + table.text(2, width);
 }
 
 }  // namespace
@@ -44,10 +46,10 @@ std::string frontiers_text(const Comparison& comparison, size_t width) {
                       width, 0);
       continue;
     }
-    text += frontier_text(frontier, undecided);
+    text += frontier_text(frontier, width, undecided);
     any = true;
   }
-  if (!any) return text + "\nNo part has both a cost and a quality: samples have, once they are evaluated.\n";
+  if (!any) return text + "\n" + wrapped("No part has both a cost and a quality: samples have, once they are evaluated.", width, 0);
   text += "\n" + wrapped("Dominated: another cell is no dearer and better, or cheaper and no worse, by their means over n distinct stages.",
                          width, 0);
   if (undecided)

@@ -69,7 +69,7 @@ std::string to_csv(const Table& table) {
   return text;
 }
 
-std::string to_text(const Table& table) {
+std::string to_text(const Table& table, size_t width) {
   std::vector<TextColumn> columns;
   for (size_t i = 0; i < table.columns.size(); ++i) {
     const bool numbers =
@@ -82,7 +82,7 @@ std::string to_text(const Table& table) {
     for (const auto& value : row) cells.push_back(cell_text(value));
     text.add(std::move(cells));
   }
-  return text.text();
+  return text.text(0, width);
 }
 
 void print_json(const Json& value) { fmt::print("{}\n", value.dump(2, ' ', false, Json::error_handler_t::replace)); }

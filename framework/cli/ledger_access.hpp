@@ -3,6 +3,7 @@
 #include <SQLiteCpp/Database.h>
 
 #include "cli/verb.hpp"
+#include "core/text_table.hpp"
 #include "registry/ledger/query.hpp"
 
 namespace tessera {
@@ -12,7 +13,7 @@ SQLite::Database open_ledger(const CommonOptions& common);
 // A table as --json, --csv or aligned text.
 Json to_json(const Table& table);
 std::string to_csv(const Table& table);
-std::string to_text(const Table& table);
+std::string to_text(const Table& table, size_t width = terminal_width());
 
 void print_json(const Json& value);
 

@@ -13,19 +13,21 @@
 #include "core/error.hpp"
 #include "core/fault.hpp"
 #include "core/option_schema.hpp"
+#include "core/text_table.hpp"
 #include "experiment/describe/run_policy.hpp"
 
 namespace tessera {
 namespace {
 
 void print_usage() {
-  fmt::print("Tessera {}: a workbench for two-stage image generation with discrete tokens.\n\nUsage: tessera VERB …\n\n", TESSERA_VERSION);
-  size_t width = 0;
-  for (const auto& verb : verbs()) width = std::max(width, std::strlen(verb.name));
-  for (const auto& verb : verbs()) fmt::print("  {:<{}}  {}\n", verb.name, width, verb.summary);
-  fmt::print(
-      "\n`tessera VERB --help` explains a verb. Every verb knows --results DIR, --plugin-path DIR and --json.\n"
-      "Exit codes: 0 ok, 1 run failed, 2 bad configuration, 3 bad plugin, 4 ledger, 75 interrupted and resumable.\n");
+  const auto title = fmt::format("Tessera {}: a workbench for two-stage image generation with discrete tokens.", TESSERA_VERSION);
+  fmt::print("{}\nUsage: tessera VERB …\n\n", wrapped(title, terminal_width(), 0));
+  TextTable table({{""}, {""}});
+  for (const auto& verb : verbs()) table.add({verb.name, verb.summary});
+  fmt::print("{}\n", table.text(2));
+  for (const char* text : {"`tessera VERB --help` explains a verb. Every verb knows --results DIR, --plugin-path DIR and --json.",
+                           "Exit codes: 0 ok, 1 run failed, 2 bad configuration, 3 bad plugin, 4 ledger, 75 interrupted and resumable."})
+    fmt::print("{}", wrapped(text, terminal_width(), 0));
 }
 
 [[noreturn]] void unknown_verb(const std::string& word) {

@@ -4,12 +4,10 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <cmath>
-#include <filesystem>
 
 #include "cli/ledger_access.hpp"
+#include "cli/output_file.hpp"
 #include "cli/text_table.hpp"
-#include "core/error.hpp"
-#include "core/files.hpp"
 #include "experiment/pictures/curve_svg.hpp"
 #include "registry/ledger/database.hpp"
 
@@ -27,8 +25,9 @@ void print_curves(const Curves& curves) {
   }
   const size_t room = terminal_width() > longest + kNumbers ? terminal_width() - longest - kNumbers : 0;
   const size_t width = std::clamp(room, kNarrowest, kWidest);
-  fmt::print("{}: {} {}{}, mean over n distinct stages; all on one scale\n", curves.experiment, curves.part, curves.metric,
-             curves.unit.empty() ? "" : ", " + curves.unit);
+  const auto title = fmt::format("{}: {} {}{}, mean over n distinct stages; all on one scale", curves.experiment, curves.part,
+                                 curves.metric, curves.unit.empty() ? "" : ", " + curves.unit);
+  fmt::print("{}", wrapped(title, terminal_width(), 0));
   TextTable table({{"cell"}, {"n", true}, {"curve"}, {"first", true}, {"min", true}, {"max", true}, {"last", true}, {"steps", true}});
   for (const auto& curve : curves.curves) {
     if (curve.points.empty()) {
@@ -49,23 +48,22 @@ void print_curves(const Curves& curves) {
 int verb_curves(const Verb& verb, const std::vector<std::string>& arguments) {
   namespace po = boost::program_options;
   CommandLine line(verb);
-  std::string out;
   CurveSvgRequest svg;
-  line.options().add_options()("out,o", po::value(&out)->value_name("FILE.svg"), "Write the curves as an SVG picture.")(
-      "log", po::bool_switch(&svg.logarithmic), "A logarithmic axis of values in the picture.");
+  OutputFile out(line, {"FILE.svg", "Write the curves as an SVG picture.", {".svg"}});
+  line.options().add_options()("log", po::bool_switch(&svg.logarithmic), "A logarithmic axis of values in the picture.");
   if (!line.parse(arguments, 2, 2)) return 0;
   const auto& common = line.common();
-  if (!out.empty() && std::filesystem::path(out).extension() != ".svg")
-    throw Error(ExitCode::bad_config, fmt::format("--out: found '{}', expected a file name that ends in .svg", out));
+  out.check();
   auto database = open_ledger(common);
   const auto curves =
       with_ledger_errors(ledger_file(common.results), [&] { return read_curves(database, line.words()[0], line.words()[1]); });
-  if (!out.empty()) write_file_atomically(std::filesystem::absolute(out), curve_svg(curves, svg));
+  if (out) out.write(curve_svg(curves, svg));
+  if (out.is_standard_output()) return 0;
   if (common.json)
     print_json(to_json(curves));
   else
     print_curves(curves);
-  if (!out.empty() && !common.json) fmt::print("{}: {} curves\n", out, curves.curves.size());
+  if (out && !common.json) fmt::print("{}: {} curves\n", out.name(), curves.curves.size());
   return 0;
 }
 

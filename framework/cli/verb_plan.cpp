@@ -3,6 +3,7 @@
 #include "cli/ledger_access.hpp"
 #include "cli/workbench.hpp"
 #include "core/error.hpp"
+#include "core/text_table.hpp"
 #include "experiment/plan/past_runs.hpp"
 #include "registry/ledger/database.hpp"
 
@@ -35,7 +36,7 @@ int verb_plan(const Verb& verb, const std::vector<std::string>& arguments) {
   if (line.common().json)
     fmt::print("{}\n", plan_json(plan).dump(2, ' ', false, Json::error_handler_t::replace));
   else if (plan.problems.empty() || !plan.cells.empty())
-    fmt::print("{}", plan_text(plan));
+    fmt::print("{}", plan_text(plan, terminal_width()));
   if (plan.problems.empty()) return 0;
   throw Error(plan.problem_code, problems_text(plan));
 }

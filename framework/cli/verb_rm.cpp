@@ -5,6 +5,8 @@
 
 #include "cli/ledger_access.hpp"
 #include "core/error.hpp"
+#include "core/text.hpp"
+#include "core/text_table.hpp"
 #include "experiment/trials/removal.hpp"
 #include "registry/ledger/database.hpp"
 
@@ -35,11 +37,13 @@ int verb_rm(const Verb& verb, const std::vector<std::string>& arguments) {
     }
     if (!yes)
       for (const auto& trial : removal.trials) fmt::print("{}\n", trial);
-    fmt::print("{} {} trial{}; {} of their stages are shared with other trials, {} become garbage (tessera cache gc)\n",
-               yes ? "Removed" : "Would remove", removal.trials.size(), removal.trials.size() == 1 ? "" : "s", removal.stages_shared,
-               removal.stages_alone);
-    fmt::print("{}\n", yes ? "Their numbers stay in the ledger: tessera ls --retired. Running the experiment again brings them back."
-                           : "Nothing was removed: add --yes");
+    const auto summary =
+        fmt::format("{} {}; {} of their stages are shared with other trials, {} become garbage (tessera cache gc)",
+                    yes ? "Removed" : "Would remove", counted(removal.trials.size(), "trial"), removal.stages_shared, removal.stages_alone);
+    fmt::print("{}{}", wrapped(summary, terminal_width(), 0),
+               wrapped(yes ? "Their numbers stay in the ledger: tessera ls --retired. Running the experiment again brings them back."
+                           : "Nothing was removed: add --yes",
+                       terminal_width(), 0));
     return 0;
   });
 }

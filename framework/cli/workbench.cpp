@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/text_table.hpp"
 #include "registry/catalog/check_runner.hpp"
 
 namespace tessera {
@@ -44,10 +45,11 @@ namespace {
 
 // The keys of [run] with their defaults.
 std::string run_options_text() {
-  std::string text = "Keys of [run] in the file, or as words such as run.retries=2; they change no stage's key:\n";
+  TextTable table({{""}, {""}});
   for (const auto& option : run_options())
-    text += fmt::format("  {:<14} {} (default: {})\n", option.name, option.doc, to_line(option.default_value));
-  return text;
+    table.add({option.name, fmt::format("{} (default: {})", option.doc, to_line(option.default_value))});
+  return wrapped("Keys of [run] in the file, or as words such as run.retries=2; they change no stage's key:", terminal_width(), 0) +
+         table.text(2);
 }
 
 }  // namespace

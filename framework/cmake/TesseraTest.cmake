@@ -23,5 +23,6 @@ function(tessera_add_test name)
     add_dependencies(tessera_asan_tests ${name})
   endif()
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" ENVIRONMENT "OMP_NUM_THREADS=1" TIMEOUT 600)
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" ENVIRONMENT "OMP_NUM_THREADS=1"
+                                           ENVIRONMENT_MODIFICATION "COLUMNS=unset:" TIMEOUT 600)
 endfunction()

@@ -160,7 +160,7 @@ TEST(Plan, Text) {
   for (auto& stage : plan.stages) stage.key = std::string(32, 'k');
   for (auto& cell : plan.cells)
     for (auto& lapsed : cell.lapsed) lapsed.origin = "e.toml:2:25";
-  EXPECT_EQ(plan_text(plan), R"(e.toml: 3 cells x 1 seed = 3 trials, 15 stages: 15 to run, 0 reused
+  EXPECT_EQ(plan_text(plan, 100), R"(e.toml: 3 cells x 1 seed = 3 trials, 15 stages: 15 to run, 0 reused
   Which?
 
   cell    prior            order   sampling           stages
@@ -222,7 +222,7 @@ TEST(Plan, ComparableAreOnePluginOnTokensMadeAlike) {
 
 TEST(Plan, ManyStagesAreSummedUpByKind) {
   Planner planner;
-  const auto text = plan_text(planner.plan(kThreeArms, {"seeds=8"}));
+  const auto text = plan_text(planner.plan(kThreeArms, {"seeds=8"}), 100);
   EXPECT_NE(text.find("  stages                      to run  reused  stale  pruned  about\n"), std::string::npos) << text;
   EXPECT_NE(text.find("\n  prior                       16\n"), std::string::npos) << text;
 }

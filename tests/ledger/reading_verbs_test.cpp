@@ -1,13 +1,17 @@
 // The reading verbs as a user runs them: whole texts, exit codes, JSON, the picture.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <sstream>
 
 #include "core/error.hpp"
 #include "core/png.hpp"
 #include "core/safetensors.hpp"
+#include "core/text_table.hpp"
 #include "experiment/compare/comparison.hpp"
 #include "experiment/pictures/picture_grid.hpp"
+#include "experiment/trials/metric_words.hpp"
 #include "ledger_fixture.hpp"
 
 namespace tessera {
@@ -80,13 +84,98 @@ cost
   EXPECT_NEAR(row.at("values").at("nearest").at("difference").get<double>(), 0.25 / 3, 1e-12);
 }
 
+// The one way to name a metric, that of ls and curves: a part of its name, the stage in front or not.
+TEST_F(ReadingVerbs, MetricsHaveTheSameShortNamesEverywhere) {
+  const auto frechet = tessera("compare quick frechet").first;
+  for (const char* word : {"frech", "free.frechet", "samples.free.frechet", "evaluation.samples.free.frechet"})
+    EXPECT_EQ(tessera(std::string("compare quick ") + word).first, frechet) << word;
+  const auto parts = [&](const std::string& words) {
+    std::string names;
+    const auto json = Json::parse(tessera("compare quick " + words + " --json").first);
+    for (const auto& part : json.at("parts")) names += part.at("name").get<std::string>() + " ";
+    return names;
+  };
+  EXPECT_EQ(parts("loss"), "tokenizer prior ");
+  EXPECT_EQ(parts("prior.loss"), "prior ");
+  EXPECT_EQ(parts("prior.los free.near"), "prior samples.free ");
+  EXPECT_EQ(tessera("compare quick free.frech --frontier").second, 0);
+  EXPECT_EQ(tessera("export quick free.frech"), tessera("export quick frechet"));
+  const auto rows = Json::parse(tessera("export quick prior.loss --format json").first);
+  EXPECT_EQ(rows.size(), 4u);
+  for (const auto& row : rows) EXPECT_EQ(row.at("slot"), "prior");
+  EXPECT_EQ(Json::parse(tessera("export quick loss --format json").first).size(), 8u) << "the tokenizer's, too";
+  const auto curve = Json::parse(tessera("query @curve quick prior.loss --json").first);
+  EXPECT_GT(curve.size(), 0u);
+  for (const auto& row : curve) EXPECT_EQ(row.at("slot"), "prior");
+  EXPECT_EQ(tessera("query @scores quick nope"),
+            std::make_pair(std::string("tessera: query @scores: found metric 'nope', expected one of frechet, nearest, loss, rate\n"), 2));
+}
+
+TEST(MetricWords, OneNameInManyPartsOrAnErrorOfAFew) {
+  std::vector<MetricName> names;
+  for (const std::string request : {"free", "top_half"}) {
+    for (const std::string name : {"frechet_random_features", "frechet_pixels", "precision"})
+      names.push_back({0, "evaluation.samples." + request, name, 0});
+    names.push_back({0, "samples." + request, "evaluations", 1});
+  }
+  for (int i = 0; i < 20; ++i) names.push_back({0, "prior", "loss_" + std::to_string(i), 2});
+  const auto slots = [&](const std::string& word) {
+    std::string text;
+    for (const auto& one : metrics_named("compare", word, names)) text += one.word() + " ";
+    return text;
+  };
+  EXPECT_EQ(slots("preci"), "samples.free.precision samples.top_half.precision ");
+  EXPECT_EQ(slots("top_half.evaluations"), "samples.top_half.evaluations ");
+  EXPECT_EQ(slots("random_features"), "samples.free.frechet_random_features samples.top_half.frechet_random_features ");
+  const auto refusal = [&](const std::string& word) -> std::string {
+    try {
+      return slots(word);
+    } catch (const Error& error) {
+      return error.what();
+    }
+  };
+  EXPECT_EQ(refusal("frechet"), "compare: found metric 'frechet', which may be frechet_pixels or frechet_random_features");
+  EXPECT_EQ(refusal("precisoin"),
+            "compare: found metric 'precisoin', expected one of frechet_pixels, frechet_random_features, precision, evaluations, loss_0, "
+            "loss_1, loss_10, loss_11 or 16 more; did you mean \"precision\"?");
+}
+
+// Lines wider than the terminal; commands stay lines, for they are pasted, as does a word that takes more than half a line by itself.
+std::string wide_lines(const std::string& text, size_t width) {
+  std::istringstream lines(text);
+  std::string wide;
+  for (std::string line; std::getline(lines, line);) {
+    const auto begin = std::min(line.find_first_not_of(' '), line.size());
+    std::istringstream words(line);
+    bool free = line.compare(begin, 8, "tessera ") == 0 || line.find(": tessera ") != std::string::npos;
+    for (std::string word; words >> word;) free = free || display_width(word) > width / 2;
+    if (display_width(line) > width && !free) wide += line + "\n";
+  }
+  return wide;
+}
+
+TEST_F(ReadingVerbs, NothingIsWiderThanTheTerminal) {
+  ::unsetenv("COLUMNS");
+  for (const size_t width : {100u, 60u}) {
+    if (width != 100) ::setenv("COLUMNS", std::to_string(width).c_str(), 1);
+    for (const char* verb : {"compare quick", "compare quick --frontier", "ls", "ls quick --sort prior.loss", "show quick/causal/0",
+                             "show prior-p-causal-0", "diff quick/causal/0 quick/masked/0", "curves quick prior.loss", "rm quick", "query",
+                             "tag", "db check", "run --help", "plan --help", "ls --help", "report --help", "query --help"})
+      EXPECT_EQ(wide_lines(tessera(verb).first, width), "") << verb << " at " << width;
+    EXPECT_EQ(wide_lines(shell(TESSERA_BINARY_DIR "/bin/tessera --help").first, width), "") << width;
+  }
+  ::unsetenv("COLUMNS");
+  EXPECT_NE(wide_lines("  a line of words", 12), "") << "and what is too wide is seen";
+  EXPECT_GT(tessera("query 'SELECT * FROM v_score'").first.find('\n'), 100u) << "rows in a pipe are data";
+}
+
 TEST_F(ReadingVerbs, ErrorsNameWhatIsNear) {
   EXPECT_EQ(tessera("compare qick"),
             std::make_pair(std::string("tessera: experiment 'qick' is not in the ledger, which has quick; did you mean \"quick\"?\n"), 2));
   EXPECT_EQ(
       tessera("compare quick frehet"),
       std::make_pair(
-          std::string("tessera: compare: found metric 'frehet', expected one of frechet, loss, nearest, rate; did you mean \"frechet\"?\n"),
+          std::string("tessera: compare: found metric 'frehet', expected one of frechet, nearest, loss, rate; did you mean \"frechet\"?\n"),
           2));
   EXPECT_EQ(tessera("db rebiuld"),
             std::make_pair(std::string("tessera: db: found 'rebiuld', expected rebuild, check, digest or datasette\n"), 2));

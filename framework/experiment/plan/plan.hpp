@@ -77,7 +77,7 @@ Json stage_spec(const Plan& plan, const PlannedStage& stage, const std::filesyst
 
 // The plan for machines (`plan --json`) and for humans.
 Json plan_json(const Plan& plan);
-std::string plan_text(const Plan& plan);
+std::string plan_text(const Plan& plan, size_t width);
 // "2 problems:" and the problems, a line each.
 std::string problems_text(const Plan& plan);
 

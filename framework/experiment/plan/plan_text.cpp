@@ -6,26 +6,19 @@
 #include <set>
 
 #include "core/text.hpp"
+#include "core/text_table.hpp"
 #include "experiment/plan/plan.hpp"
 
 namespace tessera {
 namespace {
 
-// Columns as wide as their widest entry.
-std::string table(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<size_t> widths;
-  for (const auto& row : rows)
-    for (size_t i = 0; i < row.size(); ++i) {
-      widths.resize(std::max(widths.size(), i + 1));
-      widths[i] = std::max(widths[i], row[i].size());
-    }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line = " ";
-    for (size_t i = 0; i < row.size(); ++i) line += fmt::format(" {:<{}} ", row[i], widths[i]);
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-  }
-  return text;
+// The first row are titles.
+std::string table(const std::vector<std::vector<std::string>>& rows, size_t width) {
+  std::vector<TextColumn> columns;
+  for (const auto& title : rows[0]) columns.push_back({title});
+  TextTable table(std::move(columns));
+  for (size_t i = 1; i < rows.size(); ++i) table.add(rows[i]);
+  return table.text(2, width);
 }
 
 // 224310 -> "224 k"
@@ -67,7 +60,7 @@ std::vector<std::string> cell_row(const Plan& plan, size_t index) {
 }
 
 // What varies stands in the table; what is the same everywhere is said once beneath it.
-std::string cells_text(const Plan& plan) {
+std::string cells_text(const Plan& plan, size_t width) {
   static const std::vector<std::string> titles = {"data", "encoder", "quantizer", "tokens", "prior", "order", "sampling", "stages"};
   std::vector<std::vector<std::string>> all;
   for (size_t i = 0; i < plan.cells.size(); ++i) all.push_back(cell_row(plan, i));
@@ -89,19 +82,8 @@ std::string cells_text(const Plan& plan) {
     rows.push_back({plan.cells[i].label});
     for (const size_t column : shown) rows.back().push_back(all[i][column]);
   }
-  auto text = table(rows);
-  // A line of at most a hundred columns, then the next.
-  std::string line = "  All cells: ";
-  for (size_t i = 0; i < same.size(); ++i) {
-    const auto item = same[i] + (i + 1 < same.size() ? "," : "");
-    if (line.size() + item.size() > 100) {
-      text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-      line = "    ";
-    }
-    line += item + " ";
-  }
-  if (!same.empty()) text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-  return text;
+  const auto text = table(rows, width);
+  return same.empty() ? text : text + wrapped(fmt::format("All cells: {}", fmt::join(same, ", ")), width, 2);
 }
 
 // An estimate deserves two digits: "8 s", "3.5 min", "12 h".
@@ -112,7 +94,7 @@ std::string about(double seconds) {
 }
 
 // Many stages: a line a kind; `plan --json` has them all.
-std::string kinds_text(const Plan& plan) {
+std::string kinds_text(const Plan& plan, size_t width) {
   struct Kind {
     std::string title;
     std::map<StageState, size_t> counts;
@@ -134,12 +116,12 @@ std::string kinds_text(const Plan& plan) {
     }
     rows.back().push_back(kind.seconds > 0 ? about(kind.seconds) : "");
   }
-  return table(rows);
+  return table(rows, width);
 }
 
-std::string stages_text(const Plan& plan) {
+std::string stages_text(const Plan& plan, size_t width) {
   constexpr size_t kListed = 60;
-  if (plan.stages.size() > kListed) return kinds_text(plan);
+  if (plan.stages.size() > kListed) return kinds_text(plan, width);
   const bool costs = std::any_of(plan.stages.begin(), plan.stages.end(), [](const PlannedStage& s) { return s.cost.has_value(); });
   std::vector<std::vector<std::string>> rows = {{"stage", "key", "state", "for"}};
   if (costs) rows[0].insert(rows[0].begin() + 3, "about");
@@ -153,10 +135,10 @@ std::string stages_text(const Plan& plan) {
                                                   : stage.cost                      ? about(stage.cost->seconds)
                                                                                     : "unknown");
   }
-  return table(rows);
+  return table(rows, width);
 }
 
-std::string cost_text(const Plan& plan) {
+std::string cost_text(const Plan& plan, size_t width) {
   double seconds = 0, cpu_seconds = 0;
   size_t known = 0, alike = 0;
   for (const auto& stage : plan.stages) {
@@ -168,16 +150,16 @@ std::string cost_text(const Plan& plan) {
   }
   const auto to_run = plan.count(StageState::to_run);
   if (to_run == 0) return "";
-  if (known == 0) return "\nCost: unknown, no stage of these kinds has been measured in this results folder\n";
+  if (known == 0) return "\n" + wrapped("Cost: unknown, no stage of these kinds has been measured in this results folder", width, 0);
   auto text =
-      fmt::format("\nCost: about {} one after another, {} of processor time, by stages measured before ({} of {} with the same options",
+      fmt::format("Cost: about {} one after another, {} of processor time, by stages measured before ({} of {} with the same options",
                   about(seconds), about(cpu_seconds), alike, to_run);
   if (known < to_run) text += fmt::format("; {} never measured, not counted", to_run - known);
-  return text + ")\n";
+  return "\n" + wrapped(text + ")", width, 0);
 }
 
 // Once a key and change of plugin, with the cells that it concerns.
-std::string lapsed_text(const Plan& plan) {
+std::string lapsed_text(const Plan& plan, size_t width) {
   std::vector<std::pair<std::string, std::vector<std::string>>> lapsed;
   for (const auto& cell : plan.cells)
     for (const auto& one : cell.lapsed) {
@@ -188,7 +170,9 @@ std::string lapsed_text(const Plan& plan) {
     }
   std::string text;
   for (const auto& [what, cells] : lapsed)
-    text += fmt::format("  {}: {}\n", cells.size() > 3 ? counted(cells.size(), "cell") : fmt::format("{}", fmt::join(cells, "; ")), what);
+    text +=
+        wrapped(fmt::format("{}: {}", cells.size() > 3 ? counted(cells.size(), "cell") : fmt::format("{}", fmt::join(cells, "; ")), what),
+                width, 2);
   return text.empty() ? text : "\nLapsed with a change of plugin:\n" + text;
 }
 
@@ -212,17 +196,17 @@ std::string Plan::users(const PlannedStage& stage) const {
   return text;
 }
 
-std::string plan_text(const Plan& plan) {
+std::string plan_text(const Plan& plan, size_t width) {
   auto text = fmt::format("{}: {} x {} = {}, {}", plan.source, counted(plan.cells.size(), "cell"), counted(plan.seeds.size(), "seed"),
                           counted(plan.trials.size(), "trial"), counted(plan.stages.size(), "stage"));
   text += fmt::format(": {} to run, {} reused", plan.count(StageState::to_run), plan.count(StageState::reused));
   if (const auto stale = plan.count(StageState::stale)) text += fmt::format(", {} stale", stale);
   if (const auto pruned = plan.count(StageState::pruned)) text += fmt::format(", {} pruned", pruned);
-  text += "\n";
-  if (!plan.question.empty()) text += fmt::format("  {}\n", plan.question);
-  if (!plan.cells.empty()) text += "\n" + cells_text(plan);
-  if (!plan.stages.empty()) text += "\n" + stages_text(plan) + cost_text(plan);
-  text += lapsed_text(plan);
+  text = wrapped(text, width, 0);
+  if (!plan.question.empty()) text += wrapped(plan.question, width, 2);
+  if (!plan.cells.empty()) text += "\n" + cells_text(plan, width);
+  if (!plan.stages.empty()) text += "\n" + stages_text(plan, width) + cost_text(plan, width);
+  text += lapsed_text(plan, width);
   return text;
 }
 
