@@ -39,7 +39,7 @@ Generated from the declarations of the engine and of the built-in plugins by `fr
 | `[zip.NAME]` | one axis: lists of equal length that move together |
 | `[ablate.NAME]` | one axis of all of them: nothing changed, then each factor alone |
 | `[random]` | one axis of `cap` random points: `key = {min = 1, max = 8}` (integers or numbers; `log = true` for the logarithm) or `key = {values = [a, b]}`; `seed` draws others, a larger `cap` adds points |
-| `[[exclude]]` | leaves out the cells where all of its keys have these values; `arm` and other axes count as keys |
+| `[[exclude]]` | leaves out the cells where all of its keys have these values; `arm` and other axes count as keys. One that leaves out nothing is an error |
 | `[SECTION]` | options, as listed below; `"${tokenizer.train.steps}"` takes the value of another key |
 
 Layers: defaults < `extends` < file < arm and other axes. Cells are the product of the axes; no key may be set by two of them. On the command line `key=value` changes the file's layer, `key=a,b` makes an axis, `~key`

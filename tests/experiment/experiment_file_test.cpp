@@ -57,6 +57,14 @@ class ExperimentFile : public ::testing::Test {
 
 using Labels = std::vector<std::string>;
 
+TEST_F(ExperimentFile, AWordMayTakeAwayWhatAnExclusionSpeaksOf) {
+  const auto file = kBase + "[arm.a]\n[arm.b]\nprior.layers = 3\n[[exclude]]\narm = \"b\"\nprior.layers = 3\n";
+  EXPECT_EQ(labels(cells(file, {"~arm.b"})), Labels{"a"});
+  EXPECT_EQ(labels(cells(file, {"arm.b.prior.layers=5"})), (Labels{"a", "b"}));
+  EXPECT_EQ(errors(kBase + "[arm.a]\n[arm.b]\nprior.layers = 3\n[[exclude]]\narm = \"c\"\n", {"seeds=2"}),
+            "e.toml:9:7: arm: found \"c\", which no cell has, expected one of \"a\", \"b\"");
+}
+
 TEST_F(ExperimentFile, OneCellWithoutAxes) {
   const auto all = cells(kBase + "prior.width = 64\n");
   ASSERT_EQ(labels(all), Labels{"e"});
@@ -354,6 +362,31 @@ INSTANTIATE_TEST_SUITE_P(
                   "[arm.a]\n[[exclude]]\narm = \"a\"\nprior.layer = 3\n",
                   {},
                   "e.toml:8:7: prior.layer: found an unknown key, expected one of a cell, or an axis"},
+        ErrorCase{"ExcludeNoSuchValue",
+                  "[grid]\nprior.layers = [2, 4]\n[[exclude]]\nprior.layers = 6\n",
+                  {},
+                  "e.toml:8:16: prior.layers: found 6, which no cell has, expected one of 2, 4"},
+        ErrorCase{"ExcludeNoSuchArm",
+                  "[arm.a]\n[arm.masked]\nprior.layers = 3\n[[exclude]]\narm = \"maskd\"\n",
+                  {},
+                  "e.toml:9:7: arm: found \"maskd\", which no cell has, expected one of \"a\", \"masked\"; did you mean \"masked\"?"},
+        ErrorCase{"ExcludeThatNeverMeets",
+                  "[arm.a]\n[arm.b]\nprior.layers = 3\n[[exclude]]\narm = \"a\"\nprior.layers = 3\n",
+                  {},
+                  "e.toml:9:1: exclude: found no cell in which all 2 of its values meet, expected at least one"},
+        ErrorCase{"ZipEmpty", "[zip.size]\n", {}, "e.toml:5:6: zip.size: found no list, expected lists of equal lengths"},
+        ErrorCase{"AblationOfTheReference",
+                  "[ablate.unchanged]\nprior.layers = 3\n[ablate.other]\nprior.layers = 2\n",
+                  {},
+                  "e.toml:6:7: ablate.unchanged: found the name of the cell in which nothing is ablated, expected another"},
+        ErrorCase{"ArmWithoutAName",
+                  "[arm.\" \"]\nprior.layers = 3\n[arm.b]\n",
+                  {},
+                  "e.toml:6:7: arm: found the name \" \", expected printable text in one line"},
+        ErrorCase{"ArmOfTwoLines",
+                  "[arm.\"a\\nb\"]\nprior.layers = 3\n[arm.b]\n",
+                  {},
+                  "e.toml:6:7: arm: found the name \"a\\nb\", expected printable text in one line"},
         ErrorCase{"ExcludeAll", "[[exclude]]\nprior.plugin = \"gpt\"\n", {}, "e.toml: found no cell: [[exclude]] leaves out all of them"},
         ErrorCase{"ZipInArm",
                   "[arm.a.zip.x]\nprior.layers = [3]\n",

@@ -16,8 +16,14 @@ constexpr int64_t kMostPoints = 10000;
 
 bool is_table(const Entry& entry) { return entry.value.is_object() || entry.value.is_null(); }
 
+// Labels stand in tables.
+bool one_line(const std::string& text) {
+  return std::none_of(text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; });
+}
+
 std::string label_of(const std::string& key, const Json& value) {
-  return fmt::format("{}={}", key, value.is_string() ? value.get<std::string>() : canonical(value));
+  const bool plain = value.is_string() && one_line(value.get<std::string>());
+  return fmt::format("{}={}", key, plain ? value.get<std::string>() : canonical(value));
 }
 
 std::string label_of(const std::vector<Entry>& entries) {
@@ -67,6 +73,7 @@ void AxisReader::read_arm(const Entry& entry) {
   }
   const auto name = head(rest), key = tail(rest);
   if (key.empty() && !is_table(entry)) return problem(entry, fmt::format("found {}, expected a table [arm.{}]", shown(entry.value), name));
+  if (!is_name(entry, name)) return;
   auto& points = axis(axes_, "arm").points;
   auto arm = std::find_if(points.begin(), points.end(), [&](const AxisPoint& p) { return p.label == name; });
   if (arm == points.end()) arm = points.insert(arm, {name, {"arm." + name, {}}, {{"arm", name}}, entry.key_origin});
@@ -78,6 +85,15 @@ void AxisReader::read_arm(const Entry& entry) {
   if (reads(head(key)))
     return problems_.add(entry.key_origin, entry.key, fmt::format("found '{}' in an arm, expected settings or a grid", head(key)));
   arm->layer.entries.push_back({key, entry.value, entry.origin, entry.key_origin, entry.folder});
+}
+
+// Said once a name, however many keys it has.
+bool AxisReader::is_name(const Entry& entry, const std::string& name) {
+  if (name.find_first_not_of(' ') != std::string::npos && one_line(name)) return true;
+  const auto word = head(entry.key);
+  if (refused_names_.insert(word + "." + name).second)
+    problems_.add(entry.key_origin, word, fmt::format("found the name {}, expected printable text in one line", shown(Json(name))));
+  return false;
 }
 
 bool AxisReader::is_list(const Entry& entry) {
@@ -100,8 +116,13 @@ void AxisReader::read_list(const Entry& entry, const std::string& key, Axis& axi
 
 void AxisReader::read_zip(const Entry& entry) {
   const auto name = head(tail(entry.key)), key = tail(tail(entry.key));
-  if (is_table(entry)) return;
+  if (is_table(entry)) {
+    if (key.empty() && !name.empty() && !zips_.count(name)) empty_zips_[name] = entry;
+    return;
+  }
   if (key.empty()) return problem(entry, fmt::format("found {}, expected tables [zip.<name>] of lists", shown(entry.value)));
+  empty_zips_.erase(name);
+  if (!is_name(entry, name)) return;
   if (reads(name))
     return problems_.add(entry.key_origin, entry.key,
                          fmt::format("found a zip of the name '{}', which another axis has, expected another", name));
@@ -113,6 +134,12 @@ void AxisReader::read_ablation(const Entry& entry) {
   const auto name = head(tail(entry.key)), key = tail(tail(entry.key));
   if (name.empty() || (key.empty() && !is_table(entry)))
     return is_table(entry) ? void() : problem(entry, fmt::format("found {}, expected tables [ablate.<name>]", shown(entry.value)));
+  if (!is_name(entry, name)) return;
+  if (name == "unchanged") {
+    if (refused_names_.insert("ablate.unchanged").second)
+      problems_.add(entry.key_origin, "ablate.unchanged", "found the name of the cell in which nothing is ablated, expected another");
+    return;
+  }
   auto& points = axis(axes_, "ablate").points;
   if (points.empty()) points.push_back({"unchanged", {"ablate", {}}, {{"ablate", "unchanged"}}, entry.key_origin});
   auto point = std::find_if(points.begin(), points.end(), [&](const AxisPoint& p) { return p.label == name; });
@@ -186,6 +213,8 @@ void AxisReader::multiply_arms() {
 }
 
 void AxisReader::join_zips() {
+  for (const auto& [name, entry] : empty_zips_)
+    problems_.add(entry.key_origin, entry.key, "found no list, expected lists of equal lengths");
   for (const auto& [name, lists] : zips_) {
     const auto& first = lists[0];
     bool equal = true;

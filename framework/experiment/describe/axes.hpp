@@ -11,6 +11,7 @@
 //   [[exclude]]               cells where all of its keys have these values are left out; `arm` and other axes count as keys
 #pragma once
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,7 @@ class AxisReader {
   void read_list(const Entry& entry, const std::string& key, Axis& axis, const std::string& layer_name);
   void read_zip(const Entry& entry);
   void read_ablation(const Entry& entry);
+  bool is_name(const Entry& entry, const std::string& name);
   void read_random(const Entry& entry);
   void read_exclusion(const Entry& entry);
   bool is_list(const Entry& entry);
@@ -55,6 +57,8 @@ class AxisReader {
   std::vector<Axis> axes_;
   std::map<std::string, std::vector<Axis>> grids_of_arms_;
   std::map<std::string, std::vector<Entry>> zips_;
+  std::map<std::string, Entry> empty_zips_;  // tables of which no list was seen
+  std::set<std::string> refused_names_;
   std::vector<Range> ranges_;
   int64_t cap_ = 0, random_seed_ = 0;
   std::vector<Exclusion> exclusions_;

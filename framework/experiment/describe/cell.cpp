@@ -290,27 +290,62 @@ Json Cell::nested() const {
 
 namespace {
 
+// What the cells have under the key of a condition.
+struct Seen {
+  std::vector<Json> values;  // different ones; none: no cell has the key
+  bool holds = false;        // for some cell
+  void add(const Json& value) {
+    if (std::find(values.begin(), values.end(), value) == values.end()) values.push_back(value);
+  }
+};
+
 // Whether a cell is one that the file leaves out. Cells with problems can be, too: that is what exclusions are for.
-bool excluded(const Cell& cell, const Exclusion& exclusion, std::vector<bool>& known) {
+bool excluded(const Cell& cell, const Exclusion& exclusion, std::vector<Seen>& seen) {
   bool all = true;
   for (size_t i = 0; i < exclusion.conditions.size(); ++i) {
     const auto& condition = exclusion.conditions[i];
-    const auto axis = cell.axes.find(condition.key);
-    if (axis != cell.axes.end() && condition.value.is_string() && condition.value == axis->second) {
-      known[i] = true;
-      continue;
+    bool holds = false;
+    if (const auto axis = cell.axes.find(condition.key); axis != cell.axes.end()) {
+      holds = condition.value == axis->second;
+      if (!cell.settings.count(condition.key)) seen[i].add(axis->second);
     }
-    const auto setting = cell.settings.find(condition.key);
-    known[i] = known[i] || axis != cell.axes.end() || setting != cell.settings.end();
-    if (setting == cell.settings.end()) {
-      all = false;
-      continue;
+    if (const auto setting = cell.settings.find(condition.key); setting != cell.settings.end()) {
+      const auto* schema = setting->second.schema;
+      const auto comparable = [&](const Json& value) { return schema && !schema->check(value) ? schema->normalised(value) : value; };
+      holds = holds || comparable(setting->second.value) == comparable(condition.value);
+      seen[i].add(setting->second.value);
     }
-    const auto* schema = setting->second.schema;
-    const auto comparable = [&](const Json& value) { return schema && !schema->check(value) ? schema->normalised(value) : value; };
-    all = all && comparable(setting->second.value) == comparable(condition.value);
+    seen[i].holds = seen[i].holds || holds;
+    all = all && holds;
   }
   return all;
+}
+
+// An exclusion that leaves out no cell is a mistake, unless a word of the command line took away what it speaks of.
+void check_exclusion(const Exclusion& exclusion, const std::vector<Seen>& seen, bool matched, Problems& problems) {
+  bool each = true;
+  for (size_t i = 0; i < seen.size(); ++i) {
+    const auto& condition = exclusion.conditions[i];
+    each = each && seen[i].holds;
+    if (seen[i].values.empty()) {
+      problems.add(condition.key_origin, condition.key, "found an unknown key, expected one of a cell, or an axis");
+    } else if (!seen[i].holds && !condition.varied) {
+      std::vector<std::string> values, names;
+      for (const auto& value : seen[i].values) {
+        values.push_back(shown(value));
+        if (value.is_string()) names.push_back(value);
+      }
+      constexpr size_t kMostShown = 12;
+      if (values.size() > kMostShown) values.resize(kMostShown), values.emplace_back("…");
+      const auto near = condition.value.is_string() ? did_you_mean(condition.value, names) : std::nullopt;
+      problems.add(condition.origin, condition.key,
+                   fmt::format("found {}, which no cell has, expected {}{}{}", shown(condition.value), values.size() > 1 ? "one of " : "",
+                               fmt::join(values, ", "), hint(near)));
+    }
+  }
+  if (each && !matched && !exclusion.conditions[0].varied)
+    problems.add(exclusion.conditions[0].key_origin, "exclude",
+                 fmt::format("found no cell in which all {} of its values meet, expected at least one", seen.size()));
 }
 
 // The points of two cells where they differ, with their places: "b (e.toml:7:6)".
@@ -348,8 +383,9 @@ std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations&
   std::vector<Cell> cells;
   std::vector<size_t> at(experiment.axes.size(), 0);
   std::map<std::string, std::pair<std::string, std::vector<const AxisPoint*>>> labels;  // hash -> label, points
-  std::vector<std::vector<bool>> known;                                                 // condition by condition: some cell has the key
-  for (const auto& exclusion : experiment.exclusions) known.emplace_back(exclusion.conditions.size(), false);
+  std::vector<std::vector<Seen>> seen;                                                  // of each condition of each exclusion
+  for (const auto& exclusion : experiment.exclusions) seen.emplace_back(exclusion.conditions.size());
+  std::vector<bool> matched(experiment.exclusions.size(), false);
   for (bool more = true; more;) {
     std::vector<const Layer*> layers;
     std::vector<const AxisPoint*> points;
@@ -365,7 +401,8 @@ std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations&
     Problems own;
     const bool sound = Resolver(declarations, own, cell).resolve(layers, experiment.source);
     bool left_out = false;
-    for (size_t e = 0; e < experiment.exclusions.size(); ++e) left_out = excluded(cell, experiment.exclusions[e], known[e]) || left_out;
+    for (size_t e = 0; e < experiment.exclusions.size(); ++e)
+      if (excluded(cell, experiment.exclusions[e], seen[e])) left_out = matched[e] = true;
     if (!left_out)
       for (const auto& line : own.lines()) problems.add_line(line);
     if (sound && !left_out) {
@@ -387,10 +424,7 @@ std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations&
       if (!more) at[a] = 0;
     }
   }
-  for (size_t e = 0; e < known.size(); ++e)
-    for (size_t i = 0; i < known[e].size(); ++i)
-      if (const auto& condition = experiment.exclusions[e].conditions[i]; !known[e][i])
-        problems.add(condition.key_origin, condition.key, "found an unknown key, expected one of a cell, or an axis");
+  for (size_t e = 0; e < seen.size(); ++e) check_exclusion(experiment.exclusions[e], seen[e], matched[e], problems);
   check_baseline(experiment, cells, problems);
   if (cells.empty() && problems.empty())
     problems.add_line(fmt::format("{}: found no cell: [[exclude]] leaves out all of them", experiment.source));

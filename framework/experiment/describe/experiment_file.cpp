@@ -225,6 +225,13 @@ class Reader {
   void finish() {
     experiment_.axes = axes_.finish(path_.string());
     experiment_.exclusions = axes_.exclusions();
+    // A word may take away what an exclusion speaks of: `~arm.halton` is no reason to edit the file.
+    const bool changed = std::any_of(words_.begin(), words_.end(), [](const std::string& word) {
+      const auto first = head(word.substr(0, word.find('=')));
+      return first != "run" && first != "seeds" && first != "question";
+    });
+    for (auto& exclusion : experiment_.exclusions)
+      for (auto& condition : exclusion.conditions) condition.varied = changed;
     experiment_.run = read_run_policy(run_, problems_);
     check_command_line();
   }
