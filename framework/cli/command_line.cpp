@@ -75,6 +75,8 @@ bool CommandLine::parse(const std::vector<std::string>& arguments, int min_words
   common_.json = values["json"].as<bool>();
   if (values.count("results")) common_.results = values["results"].as<std::string>();
   if (common_.results.empty()) throw Error(ExitCode::bad_config, "--results: found '', expected a folder");
+  if (std::error_code none; std::filesystem::exists(common_.results, none) && !std::filesystem::is_directory(common_.results, none))
+    throw Error(ExitCode::bad_config, fmt::format("--results: found {}, which is no folder, expected one", common_.results.string()));
   if (values.count("plugin-path"))
     for (const auto& folder : values["plugin-path"].as<std::vector<std::string>>()) common_.plugin_path.emplace_back(folder);
   if (values.count("words")) words_ = values["words"].as<std::vector<std::string>>();

@@ -35,16 +35,19 @@ void print_marks(const std::vector<Mark>& marks, const std::string& kind, const 
 
 std::string checked(const Verb& verb, const std::string& kind, const std::string& text) {
   constexpr size_t kLongest = 100'000;
-  const bool control = std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < ' ' && c != '\n' && c != '\t'; });
-  if (text.find_first_not_of(" \t\n") == std::string::npos || control || text.size() > kLongest || valid_utf8(text) != text)
+  const bool control = std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; });
+  if (text.find_first_not_of(' ') == std::string::npos || control || text.size() > kLongest || valid_utf8(text) != text)
     throw Error(ExitCode::bad_config,
-                fmt::format("{}: found {}, expected a {} of printable text", verb.name, shown(Json(valid_utf8(text))), kind));
+                fmt::format("{}: found {}, expected a {} of printable text in one line", verb.name, shown(Json(valid_utf8(text))), kind));
   return text;
 }
 
 // The mark that is to go: its text in full, or where that fits one its beginning.
 std::string standing(const Verb& verb, const std::string& kind, const std::vector<Mark>& marks, const std::string& target,
                      const std::string& text) {
+  if (text.find_first_not_of(" \t\n") == std::string::npos)  // of a shell's variable that is not set
+    throw Error(ExitCode::bad_config, fmt::format("{}: found {}, expected the {} that is to go{}", verb.name, shown(Json(text)), kind,
+                                                  kind == "note" ? ", or its beginning" : ""));
   std::vector<std::string> texts, beginning;
   for (const auto& mark : marks) {
     if (mark.text == text) return text;

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <thread>
 
+#include "cli/asked_experiment.hpp"
 #include "cli/ledger_access.hpp"
 #include "cli/progress.hpp"
 #include "cli/text_table.hpp"
@@ -61,9 +62,10 @@ std::vector<RunningStage> hosts_without_front(const CommonOptions& common, const
   });
 }
 
-Status ask(const CommonOptions& common, const std::string& experiment) {
+Status ask(const CommonOptions& common, const std::string& word) {
   Status status;
   const auto fronts = live_fronts(common.results);
+  const auto experiment = asked_experiment(common, fronts, word);
   for (const auto& front : fronts)
     if (is_of(front, experiment)) status.fronts.push_back(front);
   status.without_front = hosts_without_front(common, fronts, experiment);

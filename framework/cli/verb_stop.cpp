@@ -8,6 +8,7 @@
 #include <cstring>
 #include <thread>
 
+#include "cli/asked_experiment.hpp"
 #include "cli/verb.hpp"
 #include "core/error.hpp"
 #include "core/journal.hpp"
@@ -50,10 +51,11 @@ int verb_stop(const Verb& verb, const std::vector<std::string>& arguments) {
       "wait", boost::program_options::value(&patience)->value_name("SECONDS"), "How long to wait for the end (default: 120).");
   if (!line.parse(arguments, 0, 1)) return 0;
   if (patience < 0) throw Error(ExitCode::bad_config, fmt::format("--wait: found {}, expected a number of at least 0", patience));
-  const auto wanted = line.words().empty() ? "" : line.words()[0];
+  const auto live = live_fronts(line.common().results);
+  const auto wanted = asked_experiment(line.common(), live, line.words().empty() ? "" : line.words()[0]);
   std::vector<LiveFront> fronts;
   Json stopped = Json::array();
-  for (const auto& front : live_fronts(line.common().results))
+  for (const auto& front : live)
     if (wanted.empty() || (front.status.is_object() && front.status.value("experiment", "") == wanted)) fronts.push_back(front);
   for (const auto& front : fronts)
     if (front.host != machine_name())

@@ -101,6 +101,7 @@ TEST(TrialFilter, ErrorsPointAtThePlace) {
             "filter: found 'maskgit', expected one of = != < <= > >= ~ behind 'prior'\n  prior maskgit\n        ^");
   EXPECT_EQ(refusal("prior= and seed=1"), "filter: found 'and', expected a value behind 'prior='\n  prior= and seed=1\n         ^");
   EXPECT_EQ(refusal("frechet<low"), "filter: found 'low', expected a number behind 'frechet<'\n  frechet<low\n          ^");
+  EXPECT_EQ(refusal("frechet<nan"), "filter: found 'nan', expected a number behind 'frechet<'\n  frechet<nan\n          ^");
   EXPECT_EQ(refusal("(a=1 or b=2"),
             "filter: found the end, expected and, or, or the ) of the parenthesis at character 1\n  (a=1 or b=2\n             ^");
   EXPECT_EQ(refusal("a=1)"), "filter: found ')', expected and, or, or the end\n  a=1)\n     ^");

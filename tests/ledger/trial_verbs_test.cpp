@@ -54,6 +54,19 @@ TEST_F(TrialVerbs, LsRefusesWhatAFilterCannotMean) {
             std::make_pair(std::string("tessera: filter: found 'low', expected a number: samples.free frechet is a metric\n  frechet=low\n"
                                        "          ^\n"),
                            2));
+  // What could hold for no trial.
+  const auto refused = [&](const std::string& filter, const std::string& text, int at) {
+    EXPECT_EQ(tessera("ls \"" + filter + "\""),
+              std::make_pair("tessera: filter: " + text + "\n  " + filter + "\n  " + std::string(static_cast<size_t>(at), ' ') + "^\n", 2));
+  };
+  refused("state=don", "found 'don', expected a state: done, failed, running, interrupted, pruned, waiting; did you mean \"done\"?", 6);
+  refused("state<5", "found an order of 'state', expected =, != or ~: its values are text", 0);
+  refused("prior>1", "found an order of 'prior', expected =, != or ~: its values are text", 0);
+  refused("width=six", "found 'six', expected a number: prior.width is one", 6);
+  refused("seed!=x", "found 'x', expected a number: seed is one", 6);
+  refused("frechet=nan", "found 'nan', expected a number: samples.free frechet is a metric; `tessera query @nan` lists what is NaN", 8);
+  EXPECT_EQ(tessera("ls 'width=six and flag=true' quick").second, 2);
+  EXPECT_EQ(listed("flag=true").size(), 4u);
   EXPECT_EQ(tessera("ls quick --last 0"), std::make_pair(std::string("tessera: --last: found 0, expected a number of at least 1\n"), 2));
   EXPECT_EQ(tessera("ls --sort colour").second, 2);
 }
@@ -100,7 +113,13 @@ TEST_F(TrialVerbs, TagsSayWhatTheyCannotMark) {
             std::make_pair(std::string("tessera: tag: found no tag 'kep' on quick/causal/0, which has keep; did you mean \"keep\"?\n"), 2));
   EXPECT_EQ(tessera("tag prior-p best").second, 2) << "begins four keys";
   EXPECT_EQ(tessera("tag quick/causal/0 ' '"),
-            std::make_pair(std::string("tessera: tag: found \" \", expected a tag of printable text\n"), 2));
+            std::make_pair(std::string("tessera: tag: found \" \", expected a tag of printable text in one line\n"), 2));
+  EXPECT_EQ(tessera("note quick/causal/0 \"$(printf 'x\\ny')\""),
+            std::make_pair(std::string("tessera: note: found \"x\\ny\", expected a note of printable text in one line\n"), 2));
+  EXPECT_EQ(tessera("note quick/causal/0 'only one'").second, 0);
+  EXPECT_EQ(tessera("note quick/causal/0 '' --remove"),
+            std::make_pair(std::string("tessera: note: found \"\", expected the note that is to go, or its beginning\n"), 2));
+  EXPECT_EQ(json("note").size(), 1u);
   EXPECT_EQ(tessera("tag quick --remove"),
             std::make_pair(std::string("tessera: Usage: tessera tag [TRIAL | CELL | EXPERIMENT | STAGE [NAME]] [--remove]\n"), 2));
 }

@@ -192,6 +192,43 @@ TrialColumn TrialColumns::column(const std::string& word, const Refuse& refuse) 
   return {};
 }
 
+namespace {
+
+// As v_trial has them.
+const std::vector<std::string> kStates = {"done", "failed", "running", "interrupted", "pruned", "waiting"};
+
+// Text that could be read as a number is compared as one.
+bool is_text(const FilterValue& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  return text && (text->empty() || std::string("+-.0123456789").find(text->front()) == std::string::npos);
+}
+
+// What can hold for no trial at all is a slip of the pen.
+void check_term(const TrialFilter& filter, const FilterTerm& term, const TrialColumn& column, const std::vector<TrialFacts>& trials) {
+  const auto expected_number = [&](const std::string& what) {
+    const bool nan = term.value == "nan" || term.value == "NaN";
+    filter.refuse(term.value_at, fmt::format("found '{}', expected a number: {}{}", term.value, what,
+                                             nan ? "; `tessera query @nan` lists what is NaN" : ""));
+  };
+  if (column.metric && !term.number) expected_number(column.title + " is a metric");
+  if (column.metric || term.op == FilterOperator::contains) return;
+  const bool ordering = term.op != FilterOperator::equal && term.op != FilterOperator::differs;
+  const bool truth = term.value == "true" || term.value == "false";
+  if (column.title == "state" && !ordering && std::find(kStates.begin(), kStates.end(), term.value) == kStates.end()) {
+    const auto near = did_you_mean(term.value, kStates);
+    filter.refuse(term.value_at, fmt::format("found '{}', expected a state: {}{}", term.value, fmt::join(kStates, ", "),
+                                             near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+  }
+  bool any_text = false, any_number = false;
+  for (const auto& trial : trials)
+    for (const auto& value : column.values(trial)) (is_text(value) ? any_text : any_number) = true;
+  if (ordering && any_text && !any_number)
+    filter.refuse(term.name_at, fmt::format("found an order of '{}', expected =, != or ~: its values are text", term.name));
+  if (!ordering && any_number && !any_text && !term.number && !truth) expected_number(column.title + " is one");
+}
+
+}  // namespace
+
 std::vector<size_t> select_trials(const TrialFilter& filter, TrialColumns& columns, const std::vector<TrialFacts>& trials,
                                   std::vector<TrialColumn>& metrics) {
   std::vector<TrialColumn> of_term;
@@ -200,8 +237,7 @@ std::vector<size_t> select_trials(const TrialFilter& filter, TrialColumns& colum
     const auto& column = of_term.back();
     const bool seen = std::any_of(metrics.begin(), metrics.end(), [&](const TrialColumn& one) { return one.title == column.title; });
     if (column.metric && !seen) metrics.push_back(column);
-    if (column.metric && !term.number)
-      filter.refuse(term.value_at, fmt::format("found '{}', expected a number: {} is a metric", term.value, column.title));
+    check_term(filter, term, column, trials);
   }
   std::vector<size_t> kept;
   for (size_t i = 0; i < trials.size(); ++i)

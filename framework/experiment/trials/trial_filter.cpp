@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 
 #include "core/error.hpp"
@@ -33,7 +34,8 @@ std::optional<double> number_of(const std::string& text) {
   const char *begin = text.data(), *end = begin + text.size();
   if (begin != end && *begin == '+') ++begin;
   const auto read = std::from_chars(begin, end, number);
-  if (begin == end || read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  // NaN equals nothing and has no order.
+  if (begin == end || read.ec != std::errc() || read.ptr != end || std::isnan(number)) return std::nullopt;
   return number;
 }
 
