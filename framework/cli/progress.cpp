@@ -140,6 +140,8 @@ void ProgressDisplay::stopping(size_t running) {
   say(fmt::format("stopping: {} {} a checkpoint; once more to stop at once", running, running == 1 ? "stage writes" : "stages write"));
 }
 
+void ProgressDisplay::warning(const std::string& text) { say("WARNING: " + text); }
+
 void ProgressDisplay::tick() {
   every_second_(status());
   redraw();

@@ -22,6 +22,7 @@ class ProgressDisplay : public RunObserver {
   void failed_once(const PlannedStage& stage, const StageResult& result) override;
   void ended(const PlannedStage& stage, const StageResult& result) override;
   void stopping(size_t running) override;
+  void warning(const std::string& text) override;
   void tick() override;
   // What `tessera status` shows of this run: stages that run, and how many there are.
   Json status() const;

@@ -1,5 +1,6 @@
 #include "cli/slurm_run.hpp"
 
+#include <SQLiteCpp/Statement.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,7 +11,9 @@
 #include "cli/ledger_access.hpp"
 #include "cli/text_table.hpp"
 #include "core/error.hpp"
+#include "core/stage_folder.hpp"
 #include "experiment/run/front_journal.hpp"
+#include "registry/ledger/database.hpp"
 #include "registry/ledger/record.hpp"
 
 namespace tessera {
@@ -43,6 +46,40 @@ void check_slurm_request(const SlurmRequest& request) {
   };
   if (!request.wanted && !same(options, none)) throw Error(ExitCode::bad_config, "found --slurm-…, expected --slurm with it");
   check_slurm_options(options);
+}
+
+std::vector<SlurmStage> judge_slurm_stages(const fs::path& results, const std::vector<std::string>& argv) {
+  if (submitted_tasks(results).empty()) return {};
+  std::vector<SlurmStage> stages;
+  try {
+    stages = slurm_stages(results, queued_jobs(), false);
+  } catch (const Error&) {  // a machine without Slurm judges by the folders alone
+    stages = slurm_stages(results, {}, true);
+  }
+  std::vector<const SlurmStage*> news;
+  with_ledger_errors(ledger_file(results), [&] {
+    auto database = open_read_only(ledger_file(results));
+    SQLite::Statement known(
+        database,
+        "SELECT v.state = 'failed' OR EXISTS (SELECT 1 FROM run r WHERE r.stage = v.id AND r.n = 0 AND r.error = ?2) FROM v_stage v "
+        "WHERE v.stage = ?1");
+    for (const auto& stage : stages) {
+      if (!stage.failed) continue;
+      known.reset();
+      known.bind(1, stage.task.key);
+      known.bind(2, stage.reason);
+      if (!known.executeStep() || known.getColumn(0).getInt() == 0) news.push_back(&stage);
+    }
+  });
+  if (news.empty()) return stages;
+  FrontJournal journal(results, argv);
+  for (const auto* stage : news) {
+    const auto runs = StageFolder(results, stage->task.kind, stage->task.key).runs();
+    journal.write_verdict(stage->task.key, stage->reason, runs.empty() ? fs::path() : runs.back().folder / "log.txt");
+  }
+  journal.end("done", 0);
+  record(results);
+  return stages;
 }
 
 std::string stage_line(const SlurmStage& stage) {

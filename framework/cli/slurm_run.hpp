@@ -1,6 +1,7 @@
 // `tessera run --slurm`: its options, and what is printed in the place of progress.
 #pragma once
 #include <boost/program_options/variables_map.hpp>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ void check_slurm_request(const SlurmRequest& request);
 // Submits what the plan has to run, with a journal of its own; of the policy, jobs go by `retries`. Returns the exit code.
 int run_on_slurm(const Plan& plan, const RunPolicy& policy, const SlurmOptions& options, const std::filesystem::path& host,
                  const CommonOptions& common, const std::vector<std::string>& argv);
+// What became of all that was submitted; none where nothing was. What has failed is written down and recorded: nobody saw it happen.
+std::vector<SlurmStage> judge_slurm_stages(const std::filesystem::path& results, const std::vector<std::string>& argv);
 // "prior (masked): job 17_3 PENDING (Dependency)", "…: <why it is over>\n  log: …"
 std::string stage_line(const SlurmStage& stage);
 // A line a stage, with `what` in front; those that never began are counted.

@@ -15,16 +15,6 @@
 namespace tessera {
 namespace {
 
-// A machine without Slurm judges by the folders alone.
-std::vector<SlurmStage> submitted_stages(const std::filesystem::path& results) {
-  if (submitted_tasks(results).empty()) return {};
-  try {
-    return slurm_stages(results, queued_jobs(), false);
-  } catch (const Error&) {
-    return slurm_stages(results, {}, true);
-  }
-}
-
 Json slurm_json(const std::vector<SlurmStage>& stages) {
   Json list = Json::array();
   for (const auto& stage : stages) {
@@ -60,7 +50,7 @@ int verb_record(const Verb& verb, const std::vector<std::string>& arguments) {
   const auto report = record(common.results);
   for (const auto& problem : report.problems) fmt::print(stderr, "tessera: {}\n", problem);
   if (!report.recorded) throw Error(ExitCode::ledger, fmt::format("nothing was recorded: {}", report.skipped));
-  const auto stages = submitted_stages(common.results);
+  const auto stages = judge_slurm_stages(common.results, {"record"});
   if (common.json) {
     print_json({{"journals", report.journals},
                 {"lines", report.lines},

@@ -71,6 +71,7 @@ int verb_retry(const Verb& verb, const std::vector<std::string>& arguments) {
   request.common.results = common.results;
   request.common.json = common.json;
   if (!common.plugin_path.empty()) request.common.plugin_path = common.plugin_path;
+  if (failed) judge_slurm_stages(common.results, {"retry"});
   request.argv.insert(request.argv.end(), former.words.begin(), former.words.end());
   return run_experiment(words.read(), request);
 }

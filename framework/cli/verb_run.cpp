@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "cli/closing.hpp"
 #include "cli/ledger_access.hpp"
@@ -56,6 +57,29 @@ std::vector<PastCurve> recall_curves(const Plan& plan, const PrunePolicy& policy
   return past_curves(database, plan, policy);
 }
 
+std::set<std::string> recall_failed(const CommonOptions& common) {
+  auto database = open_ledger(common);
+  return failed_stages(database);
+}
+
+// Failures are facts: what the terminal says of them stands in the front's journal too.
+class JournalledDisplay : public ProgressDisplay {
+ public:
+  JournalledDisplay(FrontJournal& journal, const Plan& plan, std::FILE* out, std::function<void(const Json&)> every_second)
+      : ProgressDisplay(plan, out, std::move(every_second)), journal_(journal) {}
+  void ended(const PlannedStage& stage, const StageResult& result) override {
+    if (result.outcome == StageOutcome::failed) journal_.write_verdict(stage.key, result.reason, result.log);
+    ProgressDisplay::ended(stage, result);
+  }
+  void failed_once(const PlannedStage& stage, const StageResult& result) override {
+    journal_.write_verdict(stage.key, result.reason, result.log);
+    ProgressDisplay::failed_once(stage, result);
+  }
+
+ private:
+  FrontJournal& journal_;
+};
+
 const char* front_state(ExitCode code) { return code == ExitCode::ok ? "done" : code == ExitCode::interrupted ? "interrupted" : "failed"; }
 
 Json run_json(const Plan& plan, const RunSummary& summary, const std::vector<Picture>& pictures) {
@@ -103,7 +127,7 @@ int run_experiment(const Experiment& experiment, const RunRequest& request) {
   if (!plan.problems.empty()) throw Error(plan.problem_code, problems_text(plan));
   refuse_stale(plan, common.results);
   refuse_kinds(plan, request.kinds);
-  if (request.failed_only) keep_failed(plan, common.results);
+  if (request.failed_only) keep_failed(plan, recall_failed(common));
   std::FILE* progress = common.json ? stderr : stdout;
   const auto pruned = plan.count(StageState::pruned);
   fmt::print(progress, "{}: {} of {} stages to run, {} reused{}\n", plan.experiment, plan.count(StageState::to_run), plan.stages.size(),
@@ -116,7 +140,7 @@ int run_experiment(const Experiment& experiment, const RunRequest& request) {
   journal.write_plan(plan, request.adds);
   RunSummary summary;
   {
-    ProgressDisplay display(plan, progress, [&](const Json& status) {
+    JournalledDisplay display(journal, plan, progress, [&](const Json& status) {
       record_while_running(common.results);
       journal.write_status(status);
     });

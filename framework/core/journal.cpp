@@ -1,6 +1,7 @@
 #include "core/journal.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -68,8 +69,8 @@ void JournalWriter::sync() {
   }
 }
 
-JournalReader::JournalReader(std::filesystem::path path, int64_t offset)
-    : path_(std::move(path)), file_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)), offset_(offset) {
+JournalReader::JournalReader(std::filesystem::path path, int64_t offset, int64_t expected)
+    : path_(std::move(path)), file_(::open(path_.c_str(), O_RDONLY | O_CLOEXEC)), offset_(offset), expected_(expected) {
   if (!file_) throw_system_error("read journal " + path_.string(), errno, ExitCode::ledger);
 }
 
@@ -90,33 +91,47 @@ bool JournalReader::fill() {
   return got > 0;
 }
 
-std::optional<Json> JournalReader::next() {
+std::optional<JournalReader::Found> JournalReader::read() {
   size_t searched = taken_, end;
   while ((end = buffer_.find('\n', searched)) == std::string::npos) {
     searched = buffer_.size() - taken_;  // where fill() moves the end of the known bytes to
     if (!fill()) return std::nullopt;
   }
-  auto refuse = [&](const std::string& text) {
-    return Error(ExitCode::ledger, path_.string() + ": byte " + std::to_string(offset_) + ": " + text);
-  };
-  auto line = try_parse_json(std::string_view(buffer_).substr(taken_, end - taken_));
-  if (!line || !line->is_object()) throw refuse("no JSON object in a line");
-  auto q = line->find("q");
-  if (q == line->end() || !q->is_number_integer()) throw refuse("a line without \"q\"");
-  int64_t number = q->get<int64_t>();
+  Found found{offset_, "", std::nullopt};
   if (offset_ == 0) expected_ = 0;
-  if (expected_ >= 0 && number != expected_)
-    throw refuse("found line " + std::to_string(number) + ", expected line " + std::to_string(expected_));
-  if (number == 0) {
-    int64_t format = line->contains("format") && line->at("format").is_number_integer() ? line->at("format").get<int64_t>() : -1;
-    if (line->value("t", Json()) != "begin") throw refuse("the first line is no begin");
-    if (format < 1 || format > kJournalFormat)
-      throw refuse("found journal format " + std::to_string(format) + ", expected 1 to " + std::to_string(kJournalFormat));
+  auto line = try_parse_json(std::string_view(buffer_).substr(taken_, end - taken_));
+  int64_t number = -1;
+  if (!line || !line->is_object()) {
+    found.problem = "no JSON object in a line";
+  } else if (auto q = line->find("q"); q == line->end() || !q->is_number_integer()) {
+    found.problem = "a line without \"q\"";
+  } else {
+    number = q->get<int64_t>();
+    if (expected_ >= 0 && number != expected_) found.problem = fmt::format("found line {}, expected line {}", number, expected_);
   }
-  expected_ = number + 1;
+  if (offset_ == 0 && found.problem.empty()) {
+    const int64_t format = line->contains("format") && line->at("format").is_number_integer() ? line->at("format").get<int64_t>() : -1;
+    if (line->value("t", Json()) != "begin")
+      found.problem = "the first line is no begin";
+    else if (format < 1 || format > kJournalFormat)
+      found.problem = fmt::format("found journal format {}, expected 1 to {}", format, kJournalFormat);
+  }
+  if (!found.problem.empty()) found.problem = fmt::format("byte {}: {}", offset_, found.problem);
+  if (offset_ == 0 && !found.problem.empty()) throw Error(ExitCode::ledger, path_.string() + ": " + found.problem);
+  if (number >= 0 && number >= expected_) {
+    found.line = std::move(line);
+    expected_ = number + 1;
+  }
   offset_ += static_cast<int64_t>(end + 1 - taken_);
   taken_ = end + 1;
-  return line;
+  return found;
+}
+
+std::optional<Json> JournalReader::next() {
+  auto found = read();
+  if (!found) return std::nullopt;
+  if (!found->problem.empty()) throw Error(ExitCode::ledger, path_.string() + ": " + found->problem);
+  return std::move(found->line);
 }
 
 std::optional<bool> journal_writer_lives(const std::filesystem::path& path) {
@@ -135,6 +150,16 @@ std::optional<bool> journal_writer_lives(const std::filesystem::path& path) {
   const Json environment = begin->value("env", Json::object());
   if (!environment.is_object() || environment.value("host", "") != machine_name() || !environment.contains("pid")) return std::nullopt;
   return ::kill(static_cast<pid_t>(environment.value("pid", int64_t{0})), 0) == 0 || errno != ESRCH;
+}
+
+std::string journal_uuid(const std::filesystem::path& path) {
+  try {
+    const auto begin = JournalReader(path).next();
+    const Json uuid = begin ? begin->value("uuid", Json()) : Json();
+    return uuid.is_string() ? uuid.get<std::string>() : "";
+  } catch (const Error&) {
+    return "";
+  }
 }
 
 std::optional<Json> last_journal_line(const std::filesystem::path& path) {

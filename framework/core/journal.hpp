@@ -45,12 +45,19 @@ class JournalWriter {
 
 class JournalReader {
  public:
-  // From a byte offset, which must be 0 or an earlier offset().
-  explicit JournalReader(std::filesystem::path path, int64_t offset = 0);
-  // The next complete line; empty where there is none yet. Throws Error(ledger) "<path>: byte <n>: …" on a line that is no
-  // JSON object, on a gap in "q", and, at offset 0, on a first line that is no begin of a known format.
+  // From a byte offset, which must be 0 or an earlier offset(); `expected` is the "q" of the line there, -1 = not known.
+  explicit JournalReader(std::filesystem::path path, int64_t offset = 0, int64_t expected = -1);
+  struct Found {
+    int64_t offset = 0;        // where the line begins
+    std::string problem;       // "byte <n>: …", empty where it is sound
+    std::optional<Json> line;  // where it can be used: it is sound, or lines before it are missing
+  };
+  // The next complete line, damaged or not; empty where there is none yet. A damaged one is passed over. Throws Error(ledger)
+  // "<path>: byte 0: …" on a first line that is no begin of a known format: nothing behind it has a meaning.
+  std::optional<Found> read();
+  // For those who trust no damaged journal: throws Error(ledger) "<path>: byte <n>: …" on every problem.
   std::optional<Json> next();
-  // Behind the last line that next() returned.
+  // Behind the last line that was returned.
   int64_t offset() const { return offset_; }
 
  private:
@@ -61,12 +68,15 @@ class JournalReader {
   int64_t offset_;
   std::string buffer_;  // bytes from offset_ - taken_ on
   size_t taken_ = 0;
-  int64_t expected_ = -1;  // the next "q", -1 = not known yet
+  int64_t expected_;  // the next "q", -1 = not known yet
 };
 
 // Whether the process that writes the journal lives: its lock tells, or, where there is none, its process id on this machine. Empty
 // where neither can tell (a writer on another machine), or the first line is not there yet.
 std::optional<bool> journal_writer_lives(const std::filesystem::path& path);
+
+// The uuid of its first line; empty where that is not there yet, or is none.
+std::string journal_uuid(const std::filesystem::path& path);
 
 // The last complete line of a journal, if it parses: how a run ended. Reads the tail only.
 std::optional<Json> last_journal_line(const std::filesystem::path& path);

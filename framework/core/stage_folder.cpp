@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -70,10 +71,16 @@ class Beat {
 bool held(const fs::path& alive) { return holder_of(alive, on_network_file_system(alive)) == Holder::alive; }
 
 Json read_stage_json(const fs::path& path) {
-  Json stage = parse_json(read_file(path), path.string());
-  if (!stage.is_object() || stage.value("format", Json()) != kStageFormat || !stage.contains("run") || !stage["run"].is_number_integer())
-    throw Error(ExitCode::run_failed, path.string() + ": no stage of format " + std::to_string(kStageFormat));
-  return stage;
+  const auto refuse = [&](const std::string& found) {
+    return Error(ExitCode::run_failed, fmt::format("{}: found {}, expected what a finished run wrote; remove {} to compute it again",
+                                                   path.string(), found, path.parent_path().string()));
+  };
+  auto stage = try_parse_json(read_file(path));
+  if (!stage) throw refuse("no JSON: the file is damaged");
+  if (!stage->is_object() || stage->value("format", Json()) != kStageFormat || !stage->contains("run") ||
+      !stage->at("run").is_number_integer())
+    throw refuse(fmt::format("no stage of format {}", kStageFormat));
+  return std::move(*stage);
 }
 
 Json outputs_of(const Json& stage) {

@@ -85,6 +85,8 @@ bool FrontRows::line(int64_t front, const std::string& type, const Json& line) {
     trial(front, line);
   else if (type == "remove")
     remove(front, line);
+  else if (type == "verdict")
+    verdict(front, line);
   else if (type == "stage")
     stage_inputs(stage(text_member(line, "key"), text_member(line, "kind"), member(line, "parts")), line.value("inputs", Json::object()));
   else
@@ -156,6 +158,29 @@ void FrontRows::remove(int64_t front, const Json& line) {
   if (!seed.is_null()) integer_member(line, "seed");
   statements_.run("INSERT INTO removal (front, experiment, cell, seed) VALUES (?, ?, ?, ?)", front, experiment, cell, seed);
   find_removed(experiment, cell, seed);
+}
+
+// An attempt that failed before its run began has no journal: it is run 0, the newest of those.
+void FrontRows::verdict(int64_t front, const Json& line) {
+  const std::string error = text_member(line, "error");
+  if (!member(line, "run").is_null()) {
+    const std::string run = text_member(line, "run");
+    statements_.run("INSERT OR IGNORE INTO verdict (run, error) VALUES (?, ?)", run, error);
+    if (const auto id = statements_.number("SELECT id FROM run WHERE uuid = ?", run)) apply_verdict(*id);
+    return;
+  }
+  statements_.run(
+      "INSERT INTO run (uuid, stage, n, from_step, state, error, started) VALUES (?, ?, 0, 0, 'failed', ?, ?) ON CONFLICT (stage, n) DO "
+      "UPDATE SET uuid = excluded.uuid, error = excluded.error, started = excluded.started WHERE (excluded.started, excluded.uuid) > "
+      "(started, uuid)",
+      fmt::format("{}:{}", age(front).second, integer_member(line, "q")), stage(text_member(line, "stage")), error, member(line, "time"));
+}
+
+void FrontRows::apply_verdict(int64_t run) {
+  statements_.run(
+      "UPDATE run SET state = 'failed', error = v.error FROM verdict v WHERE v.run = run.uuid AND run.id = ? AND run.state IN ('running', "
+      "'interrupted', 'killed')",
+      run);
 }
 
 // Computed anew from all removals there are, for what the arguments name (null: all): no order of journals matters.

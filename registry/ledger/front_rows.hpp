@@ -25,12 +25,15 @@ class FrontRows {
   // False: the type is none of a front's.
   bool line(int64_t front, const std::string& type, const Json& line);
   void end(int64_t front, const Json& line);
+  // A run that its front judged failed is that, where it did not end done, failed or pruned by its own word.
+  void apply_verdict(int64_t run);
 
  private:
   void experiment(int64_t front, const Json& line);
   void cell(int64_t front, const Json& line);
   void trial(int64_t front, const Json& line);
   void remove(int64_t front, const Json& line);
+  void verdict(int64_t front, const Json& line);
   void find_removed(const std::string& experiment, const Json& cell, const Json& seed);
   std::optional<int64_t> experiment_id(const std::string& name);
   bool supersedes(int64_t front, std::optional<int64_t> other);

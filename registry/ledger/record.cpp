@@ -176,14 +176,6 @@ class Pass {
   std::vector<LiveJournal> complete_;
 };
 
-std::string begin_uuid(const fs::path& journal) {
-  try {
-    if (const auto begin = JournalReader(journal).next()) return begin->value("uuid", "");
-  } catch (const Error&) {  // told when it is read
-  }
-  return "";
-}
-
 // A stage folder that was deleted and computed anew has other journals under the old names: what is recorded of the old ones goes, and
 // all that are there now are taken.
 void forget_replaced(SQLite::Database& database, const fs::path& results, std::vector<LiveJournal>& live) {
@@ -194,7 +186,7 @@ void forget_replaced(SQLite::Database& database, const fs::path& results, std::v
     recorded.reset();
     recorded.bind(1, journal.path);
     if (!recorded.executeStep()) continue;
-    const auto uuid = begin_uuid(results / journal.path);
+    const auto uuid = journal_uuid(results / journal.path);
     if (uuid.empty() || uuid == recorded.getColumn(0).getString()) continue;
     replaced.insert(recorded.getColumn(1).getInt64());
     folders.insert(fs::path(journal.path).parent_path().parent_path().parent_path());
@@ -208,7 +200,7 @@ void forget_replaced(SQLite::Database& database, const fs::path& results, std::v
       database.exec(fmt::format("DELETE FROM {} WHERE stage = {}", table, id));
     for (const char* table : {"event", "journal_metric"}) database.exec(fmt::format("DELETE FROM {} WHERE journal IN {}", table, journals));
     database.exec("CREATE TEMP TABLE gone AS SELECT journal FROM run WHERE stage = " + id);
-    database.exec("DELETE FROM run WHERE stage = " + id);
+    database.exec("DELETE FROM run WHERE journal IS NOT NULL AND stage = " + id);
     database.exec("DELETE FROM journal WHERE id IN (SELECT journal FROM gone)");
     database.exec("DROP TABLE gone");
     database.exec("UPDATE stage SET published = NULL, hollow = 0 WHERE id = " + id);
@@ -223,7 +215,7 @@ void forget_replaced(SQLite::Database& database, const fs::path& results, std::v
   for (const auto& journal : live) listed.insert(journal.path);
   for (const auto& path : all_journals(results))
     if (folders.count(fs::path(path).parent_path().parent_path().parent_path()) && !listed.count(path))
-      live.push_back({path, results / "live" / begin_uuid(results / path)});
+      live.push_back({path, results / "live" / journal_uuid(results / path)});
 }
 
 // Waits a moment only: where a reader keeps the mode, the next pass tries again and nothing is wrong meanwhile.

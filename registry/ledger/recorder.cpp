@@ -60,23 +60,25 @@ Recorder::Taken Recorder::take(const std::string& path, int64_t limit) {
   if (size < start)
     throw Error(ExitCode::ledger,
                 fmt::format("{}: found {} bytes, expected at least the {} that are recorded: run `tessera db rebuild`", path, size, start));
-  JournalReader reader(results_ / path, start);
+  JournalReader reader(results_ / path, start, source ? source->lines : 0);
   const auto finish = [&] {
     if (!source) return;
     source->offset = reader.offset();
     store_offset(*source);
   };
   try {
-    while (auto next = reader.next()) {
+    while (const auto found = reader.read()) {
+      // It has no number that is its own: its place stands in the number's stead.
+      if (!found->problem.empty()) event(*source, -found->offset, "malformed", found->problem, nullptr);
       if (!source) {
-        source = begin(path, *next);
-      } else if (const auto q = integer_member(*next, "q"); q != source->lines) {
-        throw Error(ExitCode::ledger, fmt::format("{}: found line {}, expected line {}: run `tessera db rebuild`", path, q, source->lines));
-      } else {
-        line(*source, *next);
+        source = begin(path, *found->line);
+        source->lines = 1;
+      } else if (found->line) {
+        source->lines = integer_member(*found->line, "q");
+        line(*source, *found->line);
+        ++source->lines;
       }
       source->offset = reader.offset();
-      ++source->lines;
       ++taken.lines;
       TESSERA_FAULT_POINT("record.after_line");
       if (source->offset - start >= limit) {
@@ -169,6 +171,8 @@ void Recorder::begin_run(Source& source, const Json& line) {
                   *higher > 0 ? "killed" : "running", line.value("time", Json()), rows_.environment(line));
   statements_.run("UPDATE run SET state = 'killed' WHERE stage = ? AND n < ? AND state = 'running'", source.stage, source.n);
   source.run = *statements_.number("SELECT id FROM run WHERE stage = ? AND n = ?", source.stage, source.n);
+
+  rows_.apply_verdict(source.run);
 
   const Json plugins = line.value("plugins", Json::object());
   for (auto item = plugins.begin(); item != plugins.end(); ++item) {
@@ -345,6 +349,7 @@ void Recorder::end(Source& source, const Json& line) {
   statements_.run("UPDATE run SET state = ?, error = nullif(?, ''), exit_code = ?, ended = ?, seconds = ?, cpu_seconds = ? WHERE id = ?",
                   text_member(line, "state"), line.value("error", ""), exit, line.value("time", Json()), line.value("seconds", Json()),
                   line.value("cpu_seconds", Json()), source.run);
+  rows_.apply_verdict(source.run);
 }
 
 // Invariant 4. A host may have died between the link and its next line, so this asks the file, not the journal.

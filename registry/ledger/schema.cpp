@@ -64,6 +64,10 @@ CREATE TABLE run (
   error TEXT, exit_code INTEGER, started REAL, ended REAL, seconds REAL, cpu_seconds REAL, env INTEGER REFERENCES env,
   UNIQUE (stage, n)
 ) STRICT;
+CREATE TABLE verdict (                -- of a front on a run that did not say itself why it failed; recorded before its run, or after
+  run TEXT PRIMARY KEY,               -- its uuid; a run has one front
+  error TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE plugin (
   id INTEGER PRIMARY KEY, sha256 TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, revision INTEGER, version TEXT, manifest TEXT,
   UNIQUE (sha256, kind, name)

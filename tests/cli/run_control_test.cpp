@@ -23,6 +23,15 @@ TEST_F(RunControl, StatusShowsWhatRunsAndStopEndsIt) {
   EXPECT_EQ(call({"run", "e.toml", "--json"}).status.code, 0);
   EXPECT_EQ(call({"status"}).out, "Nothing runs. `tessera ls` shows what there is.\n");
   EXPECT_EQ(call({"stop"}).out, "Nothing runs.\n");
+  EXPECT_EQ(call({"stop", "e.toml"}).out, "Nothing runs of e.\n");
+  for (const char* verb : {"status", "stop"}) {
+    const auto none = call({verb, "--results", "typo"});
+    EXPECT_EQ(none.err, "tessera: typo: no such results folder\n") << verb;
+    EXPECT_EQ(none.status.code, 4) << verb;
+  }
+  const auto file = call({"plan", "e.toml", "--results", "e.toml"});
+  EXPECT_EQ(file.err, "tessera: --results: found e.toml, which is no folder, expected one\n");
+  EXPECT_EQ(file.status.code, 2);
   auto run = start({"run", "e.toml", "arm.causal.prior.behaviour=endless"}, "prior (causal)");
   auto json = parse_json(call({"status", "--json"}).out, "status");
   const auto deadline = Clock::now() + std::chrono::seconds(20);
@@ -39,7 +48,11 @@ TEST_F(RunControl, StatusShowsWhatRunsAndStopEndsIt) {
   EXPECT_TRUE(std::regex_search(
       text, std::regex("^e: .* stages over.*process [0-9]+ on .*\n  slot  stage .*\n +0  prior \\(causal\\)   1/2 +50 .* loss 0.5\n")))
       << text;
-  EXPECT_EQ(call({"status", "other"}).out, "Nothing runs. `tessera ls` shows what there is.\n");
+  for (const char* verb : {"status", "watch", "stop"}) {
+    const auto other = call({verb, "other"});
+    EXPECT_EQ(other.err, "tessera: experiment 'other' is not in the ledger, which has e\n") << verb;
+    EXPECT_EQ(other.status.code, 2) << verb;
+  }
 
   const auto stopped = call({"stop", "e"});
   EXPECT_EQ(stopped.status.code, 0) << stopped.err;
@@ -80,6 +93,36 @@ TEST_F(RunControl, RetryFailedRunsWhatFailedAndNoMore) {
   EXPECT_EQ(runs("prior"), "[\n  {\n    \"n\": 3\n  }\n]\n") << "two at first, the failed one once more";
   EXPECT_EQ(runs("samples"), others);
   EXPECT_EQ(call({"retry", "nothing"}).err, "tessera: experiment 'nothing' is not in the ledger, which has e\n");
+}
+
+// What the terminal said of a host that could not say it itself can be asked for afterwards, and retried.
+TEST_F(RunControl, WhatTheFrontSawFailIsFailedInTheLedger) {
+  const auto run = call({"run", "e.toml", "run.time_limit=0.3", "run.retries=1", "arm.causal.prior.behaviour=endless",
+                         "arm.masked.prior.behaviour=crash", "~arm.halton"});
+  EXPECT_EQ(run.status.code, 1);
+  EXPECT_NE(run.out.find("attempt 1 FAILED: it took longer than run.time_limit, 0.3 seconds"), std::string::npos) << run.out;
+  const auto check = [&] {
+    const auto trials = parse_json(call({"query", "SELECT DISTINCT state FROM v_trial", "--json"}).out, "query");
+    EXPECT_EQ(trials, Json::parse(R"([{"state": "failed"}])"));
+    const auto failed =
+        parse_json(call({"query", "SELECT error, count(*) AS n FROM run WHERE state = 'failed' GROUP BY 1", "--json"}).out, "");
+    ASSERT_EQ(failed.size(), 2U) << failed;
+    EXPECT_EQ(failed[0],
+              Json::parse(R"({"error": "it took longer than run.time_limit, 0.3 seconds; the next attempt goes on from its checkpoint",
+                                         "n": 2})"));
+    EXPECT_EQ(failed[1], Json::parse(R"j({"error": "its host was killed by signal 6 (Aborted) (plugins conv, vq, maskgit)", "n": 2})j"));
+    EXPECT_NE(call({"ls", "e", "state=failed"}).out.find("causal"), std::string::npos);
+    EXPECT_NE(call({"query", "@failed"}).out.find("run.time_limit"), std::string::npos);
+  };
+  check();
+  const auto digest = call({"db", "digest"}).out;
+  EXPECT_EQ(call({"db", "rebuild"}).status.code, 0);
+  EXPECT_EQ(call({"db", "digest"}).out, digest);
+  check();
+  const auto again = parse_json(call({"retry", "e", "--failed", "--json"}).out, "retry");
+  size_t failed = 0;
+  for (const auto& stage : again.at("stages")) failed += stage.at("outcome") == "failed";
+  EXPECT_EQ(failed, 2U);
 }
 
 // What was only interrupted is left for `retry` without --failed.
@@ -123,6 +166,28 @@ TEST_F(RunControl, PrunedTrialsAreSaidAndStaySo) {
   const auto whole = parse_json(call({"run", "p.toml", "run.prune=none", "--json"}).out, "run");
   for (const auto& stage : whole.at("stages")) EXPECT_TRUE(stage.at("outcome") == "reused" || stage.at("outcome") == "done") << stage;
   EXPECT_EQ(call({"ls", "p"}).out.find("pruned"), std::string::npos);
+}
+
+// A rule that could stop nothing is no rule.
+TEST_F(RunControl, APruningThatCannotHappenIsSaid) {
+  folder_.write("p.toml", kThreeArms.substr(0, kThreeArms.find("baseline")) +
+                              "prior.behaviour = \"curve\"\n[grid]\nprior.train.lr = [0.001, 0.002]\n[run]\nprune = \"median\"\n");
+  const auto misspelt = call({"run", "p.toml", "run.prune_metric=validation_los"});
+  EXPECT_EQ(misspelt.status.code, 0);
+  const std::string warning =
+      "WARNING: run.prune_metric: found \"validation_los\", expected a scalar that a prior training reports: loss, validation_loss; did "
+      "you "
+      "mean \"validation_loss\"?; nothing is pruned\n";
+  const auto at = misspelt.out.find(warning);
+  ASSERT_NE(at, std::string::npos) << misspelt.out;
+  EXPECT_EQ(misspelt.out.find("WARNING", at + 1), std::string::npos) << "once";
+  EXPECT_EQ(call({"run", "p.toml", "seeds=2"}).out.find("WARNING"), std::string::npos);
+  const auto never = call({"plan", "p.toml", "prior.train.validate_every=0"});
+  EXPECT_EQ(never.status.code, 2);
+  EXPECT_NE(never.err.find("command line: prior.train.validate_every: found 0, expected at least 1: run.prune compares validation_loss, "
+                           "which would be measured at the end only\n"),
+            std::string::npos)
+      << never.err;
 }
 
 TEST_F(RunControl, HelpTellsHowStagesAreRun) {

@@ -102,6 +102,18 @@ TEST(Journal, RefusesWhatItCannotTrust) {
   EXPECT_EQ(text_of(""), "");
 }
 
+TEST(Journal, ReadsOnBehindADamagedLine) {
+  ScratchFolder folder;
+  const std::string begin = "{\"format\":1,\"locked\":true,\"q\":0,\"t\":\"begin\"}\n";
+  write_file_atomically(folder / "j", begin + "hello\n{\"q\":1}\n{\"q\":3}\n{\"q\":3}\n{\"t\":\"x\"}\n{\"q\":4}\n{\"q\":");
+  std::vector<std::string> seen;
+  JournalReader reader(folder / "j");
+  while (const auto found = reader.read())
+    seen.push_back((found->line ? found->line->at("q").dump() : "-") + (found->problem.empty() ? "" : " " + found->problem));
+  EXPECT_EQ(seen, (std::vector<std::string>{"0", "- byte 45: no JSON object in a line", "1", "3 byte 59: found line 3, expected line 2",
+                                            "- byte 67: found line 3, expected line 4", "- byte 75: a line without \"q\"", "4"}));
+}
+
 TEST(Journal, LastLine) {
   ScratchFolder folder;
   EXPECT_FALSE(last_journal_line(folder / "j"));

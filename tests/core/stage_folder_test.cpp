@@ -176,7 +176,9 @@ TEST(StageFolder, ForeignStageJsonIsRefused) {
   StageFolder stage(results.path(), "prior", "0123");
   std::filesystem::create_directories(stage.path());
   write_file_atomically(stage.path() / "stage.json", "{\"format\":2,\"run\":1}");
-  EXPECT_EQ(error_of([&] { stage.published(); }), (stage.path() / "stage.json").string() + ": no stage of format 1");
+  EXPECT_EQ(error_of([&] { stage.published(); }), (stage.path() / "stage.json").string() +
+                                                      ": found no stage of format 1, expected what a finished run wrote; remove " +
+                                                      stage.path().string() + " to compute it again");
 }
 
 // The whole life of a stage, killed at every passage of every fault point; afterwards it is finished as if nothing had been.

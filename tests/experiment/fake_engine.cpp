@@ -62,7 +62,7 @@ Json metric(const char* id, const char* subject) {
 
 Json fake_engine_manifest() {
   const Json train = {bounded(option("steps", "int", 100), 1, 1e9), bounded(option("lr", "float", 3e-4), 0, 1),
-                      option("checkpoint_every", "int", 50, "inference")};
+                      option("checkpoint_every", "int", 50, "inference"), bounded(option("validate_every", "int", 1), 0, 1e9)};
   return {
       {"type", "engine"},
       {"revisions", {{"data", 1}, {"tokenizer", 1}, {"tokens", 1}, {"prior", 1}, {"samples", 1}}},

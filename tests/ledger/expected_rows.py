@@ -7,6 +7,8 @@ Shares nothing with the recorder: it reads every journal whole and applies the r
   - What is published is what stage.json says.
   - Of two fronts the newer one wins, by time, then uuid; with "adds" it retires nothing.
   - A front that removes trials or cells hides what older fronts declared.
+  - A run that its front judged failed is that, unless it said itself that it is done, failed or pruned.
+  - A line that is damaged is left out.
   - Of what is said of a target and a tag the last word counts, by time, uuid and line.
 Usage: expected_rows.py RESULTS     Exit 0: equal. 1: differences, printed.
 """
@@ -29,7 +31,13 @@ def text(value):
 def read(path):
     with open(path, "rb") as file:
         lines = file.read().split(b"\n")[:-1]  # a torn last line is no line
-    return [json.loads(line) for line in lines]
+    sound = []
+    for line in lines:
+        try:
+            sound.append(json.loads(line))
+        except ValueError:
+            pass
+    return sound
 
 
 runs, fronts = {}, []
@@ -42,6 +50,15 @@ for path in glob.glob(results + "/fronts/*.jsonl"):
     if lines:
         fronts.append(lines)
 fronts.sort(key=lambda lines: (lines[0]["time"], lines[0]["uuid"]))
+
+judged, never_began = {}, {}
+for lines in fronts:
+    for line in lines:
+        if line["t"] == "verdict" and line["run"]:
+            judged[line["run"]] = line["error"]
+        elif line["t"] == "verdict":
+            at = (line["time"], lines[0]["uuid"])
+            never_began[line["stage"]] = max(never_began.get(line["stage"], (at, "")), (at, line["error"]))
 
 points, summaries, samples, artifacts, run_rows, stages, inputs = {}, set(), set(), set(), set(), {}, set()
 for key, attempts in runs.items():
@@ -66,7 +83,10 @@ for key, attempts in runs.items():
                 for name, output in line["outputs"].items():
                     artifacts.add((key, n, name, output["sha256"], output["bytes"]))
         end = attempts[n][-1] if attempts[n][-1]["t"] == "end" else None
-        run_rows.add((key, n, attempts[n][0]["from_step"], end["state"] if end else None, (end["error"] or None) if end else None,
+        state, error = (end["state"], end["error"] or None) if end else (None, None)
+        if state in (None, "interrupted") and attempts[n][0]["uuid"] in judged:
+            state, error = "failed", judged[attempts[n][0]["uuid"]]
+        run_rows.add((key, n, attempts[n][0]["from_step"], state, error,
                       end["exit"] if end else None, end["seconds"] if end else None))
     starts = {n: attempts[n][0]["from_step"] for n in attempts}
 
@@ -82,6 +102,10 @@ for key, attempts in runs.items():
     stages[key] = kind
     for lines in attempts.values():
         inputs |= {(key, slot, name) for slot, name in lines[0]["inputs"].items()}
+
+for key, (_, error) in never_began.items():
+    run_rows.add((key, 0, 0, "failed", error, None, None))
+    stages.setdefault(key, None)
 
 for name, series in points.items():
     values = [series[step] for step in sorted(series)]
@@ -165,7 +189,7 @@ queries = {
     "trial_stage": "SELECT t.experiment, t.cell_hash, t.seed, x.slot, s.key FROM trial_stage x JOIN v_trial t ON t.id = x.trial JOIN stage s ON s.id = x.stage",
     "stage": "SELECT key, kind, published FROM stage",
     "stage_input": "SELECT s.key, x.slot, i.key FROM stage_input x JOIN stage s ON s.id = x.stage JOIN stage i ON i.id = x.input",
-    "run": "SELECT s.key, r.n, r.from_step, CASE WHEN r.ended IS NOT NULL THEN r.state END, r.error, r.exit_code, r.seconds FROM run r JOIN stage s ON s.id = r.stage",
+    "run": "SELECT s.key, r.n, r.from_step, CASE WHEN r.ended IS NOT NULL OR r.state = 'failed' THEN r.state END, r.error, r.exit_code, r.seconds FROM run r JOIN stage s ON s.id = r.stage",
     "artifact": "SELECT s.key, a.run, a.name, a.sha256, a.bytes FROM artifact a JOIN stage s ON s.id = a.stage",
     "point": "SELECT s.key, m.kind, m.name, m.revision, p.step, p.value FROM point p JOIN stage s ON s.id = p.stage JOIN metric m ON m.id = p.metric",
     "summary": "SELECT s.key, m.kind, m.name, m.revision, y.n, y.n_nan, y.last, y.min, y.max, y.sum, y.steps FROM summary y "

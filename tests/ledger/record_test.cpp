@@ -197,6 +197,95 @@ TEST(Record, UnknownAndMalformedLinesBecomeEvents) {
             "malformed: trial line: its cell was not declared");
 }
 
+// A damaged line costs itself and nothing else, wherever it stands and however the journal is cut into passes.
+TEST(Record, DamagedLinesBecomeEventsAndTheRestIsRecorded) {
+  FakeResults results("damage");
+  auto run = results.run("prior", "p", 1, 0);
+  run.raw("hello\n");
+  run.metric("loss");
+  run.step(1, {{"loss", 0.5}});
+  record(results.folder());
+  run.raw(std::string(700, '\0') + "\n");
+  run.step(2, {{"loss", 0.25}});
+  run.raw("{\"q\":8,\"t\":\"step\",\"s\":8,\"v\":{\"loss\":0.125}}\n");  // lines 4 to 7 are lost
+  run.raw("{\"q\":9,\"t\":\"end\",\"state\":\"done\",\"error\":\"\",\"exit\":0,\"time\":1,\"seconds\":1,\"cpu_seconds\":1}\n");
+  run.raw("goodbye\n");
+  results.link("prior", "p", 1, Json::object(), "ok");
+  const auto check = [&] {
+    EXPECT_EQ(text(results, "SELECT state FROM v_stage"), "done");
+    EXPECT_EQ(text(results, "SELECT state FROM run"), "done");
+    EXPECT_EQ(text(results, "SELECT group_concat(step || ':' || value) FROM point"), "1:0.5,2:0.25,8:0.125");
+    EXPECT_EQ(number(results, "SELECT count(*) FROM event"), 4);
+    EXPECT_EQ(text(results, "SELECT level || ' ' || text FROM event ORDER BY q DESC LIMIT 1"),
+              fmt::format("malformed byte {}: no JSON object in a line", read_file(results.folder() / run.path()).find("hello")));
+    EXPECT_EQ(number(results, "SELECT count(*) FROM event WHERE text LIKE '%: found line 8, expected line 4'"), 1);
+    EXPECT_EQ(expected_rows(results), "");
+    auto database = open_read_only(ledger_file(results.folder()));
+    EXPECT_EQ(check_ledger(database, results.folder()), std::vector<std::string>());
+  };
+  EXPECT_EQ(record(results.folder()).problems, std::vector<std::string>());
+  check();
+  EXPECT_EQ(rebuild(results.folder()).problems, std::vector<std::string>());
+  check();
+}
+
+// What the front saw of its hosts, recorded before their journals or after: a run that did not say how it ended is failed, with the
+// front's reason; one that did say it is what it said.
+TEST(Record, AFrontsVerdictIsRecordedInEitherOrder) {
+  const auto front = [](FakeResults& results) {
+    auto journal = results.front("front", 100);
+    const auto judge = [&](const char* stage, const Json& run, const char* error, double time) {
+      journal.write({{"t", "verdict"}, {"stage", stage}, {"run", run}, {"error", error}, {"time", time}});
+    };
+    judge("late", "run-late-1", "it took longer than run.time_limit", 101);
+    judge("crash", "run-crash-1", "its host was killed by signal 6", 102);
+    judge("broke", "run-broke-1", "not what it said itself", 103);
+    judge("done", "run-done-1", "its host was killed by signal 11", 104);
+    judge("mended", "run-mended-1", "its host was killed by signal 9", 105);
+    judge("never", nullptr, "its host exited with code 127", 106);
+    judge("never", nullptr, "cannot start the host", 107);
+    journal.end();
+  };
+  const auto runs = [](FakeResults& results) {
+    results.run("prior", "late", 1, 0).end("interrupted");
+    results.run("prior", "crash", 1, 0);
+    results.run("prior", "broke", 1, 0).end("failed");
+    for (const char* key : {"done", "mended"}) {
+      auto first = results.run("prior", key, 1, 0);
+      auto last = std::string(key) == "done" ? first : results.run("prior", key, 2, 0);
+      results.publish(last, "prior", key, std::string(key) == "done" ? 1 : 2);
+      last.end();
+    }
+  };
+  for (const bool front_first : {true, false}) {
+    FakeResults results("verdicts");
+    const auto check = [&] {
+      EXPECT_EQ(text(results,
+                     "SELECT group_concat(s.key || r.n || ' ' || r.state || ': ' || ifnull(r.error, ''), char(10)) FROM (SELECT * FROM "
+                     "stage ORDER BY key) s JOIN run r ON r.stage = s.id"),
+                "broke1 failed: it broke\ncrash1 failed: its host was killed by signal 6\ndone1 done: \nlate1 failed: it took longer than "
+                "run.time_limit\nmended1 failed: its host was killed by signal 9\nmended2 done: \nnever0 failed: cannot start the host");
+      EXPECT_EQ(text(results, "SELECT group_concat(stage || ' ' || state) FROM (SELECT * FROM v_stage ORDER BY stage)"),
+                "broke failed,crash failed,done done,late failed,mended done,never failed");
+      EXPECT_EQ(expected_rows(results), "") << front_first;
+    };
+    front_first ? front(results) : runs(results);
+    record(results.folder());
+    front_first ? runs(results) : front(results);
+    record(results.folder());
+    check();
+    const auto digest = digest_after_record(results);
+    {  // the mutant: a recorder that believes the host's last word alone
+      auto database = open_for_recording(ledger_file(results.folder()));
+      database.exec("UPDATE run SET state = 'interrupted', error = NULL WHERE state = 'failed' AND error LIKE '%time_limit'");
+    }
+    EXPECT_NE(expected_rows(results), "");
+    rebuild(results.folder());
+    check();
+    EXPECT_EQ(digest_after_record(results), digest);
+  }
+}
+
 TEST(Record, UnreadableJournalsAreNamedAndTheOthersRecorded) {
   FakeResults results("formats");
   FakeJournal future(

@@ -195,7 +195,11 @@ class Scenario:
         missing = self.check_reasons()
         equal(bench.query("SELECT count(*) FROM run WHERE state = 'running'"), [(0,)], "running with no job")
         equal(bench.query("SELECT state AS a, count(*) AS b FROM run WHERE state <> 'done' GROUP BY state ORDER BY state"),
-              [("interrupted", 3), ("killed", 1)], "runs that did not end well")
+              [("failed", 1), ("interrupted", 3)], "runs that did not end well")
+        equal(bench.query("SELECT error FROM run WHERE state = 'failed'"), [("its host was killed by signal 9 (KILL)",)], "the failed one")
+        equal(bench.query("SELECT count(*) FROM front"), [(3,)], "two that submitted, and one that judged")
+        bench.json("record")
+        equal(bench.query("SELECT count(*) FROM front"), [(3,)], "what is judged is judged")
 
         submitted = set(bench.tasks())
         again = bench.json("run", "e.toml", "--slurm", "--slurm-time", "10")
@@ -209,7 +213,7 @@ class Scenario:
         stages = bench.json("record")["slurm"]
         equal(collections.Counter(stage["outcome"] for stage in stages), {"done": total}, "stages")
         equal(bench.query("SELECT count(*) FROM v_trial WHERE experiment = 'e' AND state = 'done'"), [(12,)], "trials done")
-        equal(bench.query("SELECT DISTINCT state FROM front ORDER BY state"), [("submitted",)], "fronts")
+        equal(bench.query("SELECT DISTINCT state FROM front ORDER BY state"), [("done",), ("submitted",)], "fronts")
         # Two runs where something was done to a stage, one everywhere else.
         runs = bench.query("SELECT s.key AS a, count(*) AS b FROM run r JOIN stage s ON s.id = r.stage GROUP BY s.key HAVING count(*) > 1")
         equal(dict(runs), {key: 2 for key in self.fate}, "stages with a second run")
@@ -245,7 +249,7 @@ def check_at_limits(bench, cluster):
     assert len(starts) >= 2 and starts[0] == (1, 0, "interrupted") and starts[-1][1:] == (1, "done"), starts
     over = [stage for stage in bench.json("record", results="deaf")["slurm"] if stage["outcome"] == "over" and stage["kind"] == "prior"]
     assert len(over) == 1 and re.fullmatch(r"Slurm cancelled it at 20[-0-9T:]+ due to time limit", over[0]["reason"]), over
-    equal(bench.query("SELECT state FROM run r JOIN stage s ON s.id = r.stage WHERE s.kind = 'prior'", "deaf"), [("killed",)], "deaf")
+    equal(bench.query("SELECT state FROM run r JOIN stage s ON s.id = r.stage WHERE s.kind = 'prior'", "deaf"), [("failed",)], "deaf")
     assert not os.listdir(f"{bench.work}/deaf/live"), "journals that nobody ended"
 
 

@@ -61,6 +61,13 @@ double relative_work(const PlannedStage& stage, const Cell& cell, const Measured
 
 }  // namespace
 
+std::set<std::string> failed_stages(SQLite::Database& database) {
+  SQLite::Statement row(database, "SELECT stage FROM v_stage WHERE state = 'failed'");
+  std::set<std::string> failed;
+  while (row.executeStep()) failed.insert(row.getColumn(0).getString());
+  return failed;
+}
+
 std::vector<PastCurve> past_curves(SQLite::Database& database, const Plan& plan, const PrunePolicy& policy) {
   std::vector<PastCurve> curves;
   if (policy.rule == "none") return curves;

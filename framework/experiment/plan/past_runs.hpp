@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct PastCurve {
 };
 
 // Of the stages of the plan that pruning looks at, whether they are complete or not. Empty where nothing is pruned.
+// Keys of the stages that the ledger calls failed: not published, and the last attempt failed.
+std::set<std::string> failed_stages(SQLite::Database& database);
 std::vector<PastCurve> past_curves(SQLite::Database& database, const Plan& plan, const PrunePolicy& policy);
 
 // A published stage and the time that all its runs took.

@@ -111,6 +111,18 @@ void find_pruned(Plan& plan, const std::string& kind, const fs::path& results) {
   }
 }
 
+// A validation that comes at the end alone would prune nothing.
+void check_pruning(const Experiment& experiment, const std::vector<Cell>& cells, Problems& problems) {
+  const auto& prune = experiment.run.prune;
+  if (prune.rule == "none" || prune.metric.rfind("validation_", 0) != 0) return;
+  const auto key = prune.stage + ".train.validate_every";
+  for (const auto& cell : cells)
+    if (const auto found = cell.settings.find(key); found != cell.settings.end() && found->second.value == 0)
+      problems.add(
+          found->second.origin == "default" ? experiment.source + " (default)" : found->second.origin, key,
+          fmt::format("found 0, expected at least 1: run.prune compares {}, which would be measured at the end only", prune.metric));
+}
+
 // What a stage to run reads must be there: a published stage without its outputs runs again. Users come after their inputs.
 void refill_hollow_inputs(Plan& plan, const fs::path& results) {
   std::set<std::string> read;
@@ -161,6 +173,7 @@ Plan make_plan(const Experiment& experiment, const Declarations& declarations, c
   Plan plan{experiment.name, experiment.question, experiment.source, experiment.baseline, experiment.seeds, {}, {}, {}, {}, {}, {}};
   Problems problems;
   plan.cells = expand_cells(experiment, declarations, problems);
+  check_pruning(experiment, plan.cells, problems);
   plan.answers = ask(plan.cells, check);
   bool all_blamed = problems.empty();
   for (size_t i = 0; i < plan.cells.size(); ++i) {
@@ -210,15 +223,13 @@ Plan make_plan(const Experiment& experiment, const Declarations& declarations, c
   return plan;
 }
 
-void keep_failed(Plan& plan, const fs::path& results) {
+void keep_failed(Plan& plan, const std::set<std::string>& failed) {
   std::set<std::string> asked;
   for (const auto& stage : plan.stages) {
     if (stage.state != StageState::to_run) continue;
-    const auto runs = StageFolder(results, stage.kind, stage.key).runs();
-    const bool failed = !runs.empty() && (runs.back().died() || runs.back().state == "failed");
     const bool depends =
         std::any_of(stage.inputs.begin(), stage.inputs.end(), [&](const auto& input) { return asked.count(input.second) != 0; });
-    if (failed || depends) asked.insert(stage.key);
+    if (failed.count(stage.key) != 0 || depends) asked.insert(stage.key);
   }
   // Inputs stand before those that need them.
   for (auto stage = plan.stages.rbegin(); stage != plan.stages.rend(); ++stage)

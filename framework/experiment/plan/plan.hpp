@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -69,8 +70,8 @@ using Checker = std::function<std::vector<Json>(const std::vector<Json>& request
 
 Plan make_plan(const Experiment& experiment, const Declarations& declarations, const Checker& check, const std::filesystem::path& results);
 
-// Of what is to run leaves the stages whose last attempt failed or died, what they need, and what needs them; the rest is not asked for.
-void keep_failed(Plan& plan, const std::filesystem::path& results);
+// Of what is to run leaves the stages in `failed`, what they need, and what needs them; the rest is not asked for.
+void keep_failed(Plan& plan, const std::set<std::string>& failed);
 
 // What `tessera-host work` reads.
 Json stage_spec(const Plan& plan, const PlannedStage& stage, const std::filesystem::path& results, int threads);

@@ -64,6 +64,11 @@ void FrontJournal::write_plan(const Plan& plan, bool adds) {
   writer_->sync();
 }
 
+void FrontJournal::write_verdict(const std::string& stage, const std::string& reason, const fs::path& log) {
+  const auto run = log.empty() ? std::string() : journal_uuid(log.parent_path() / "journal.jsonl");
+  write({{"t", "verdict"}, {"stage", stage}, {"run", run.empty() ? Json() : Json(run)}, {"error", reason}, {"time", epoch_seconds()}});
+}
+
 void FrontJournal::end(const std::string& state, int exit_code) {
   const auto now = epoch_seconds();
   write({{"t", "end"}, {"state", state}, {"error", ""}, {"exit", exit_code}, {"time", now}, {"seconds", now - began_}});

@@ -19,6 +19,8 @@ class FrontJournal {
   void write_plan(const Plan& plan, bool adds = false);
   // A tag or note: {"t":"tag",…}.
   void write(Json line) { writer_->write(std::move(line)); }
+  // Why an attempt failed, as the front judged it: a host that was killed cannot say it. `log` is that of its run, empty where none began.
+  void write_verdict(const std::string& stage, const std::string& reason, const std::filesystem::path& log);
   // {"experiment", "total", "outcomes", "stages": …}, replaced as a whole. A disk that is full leaves the old one.
   void write_status(const Json& status) const;
   void end(const std::string& state, int exit_code);

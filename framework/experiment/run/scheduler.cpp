@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/journal.hpp"
+#include "core/option_schema.hpp"
 #include "core/stage_folder.hpp"
 #include "experiment/run/host_threads.hpp"
 #include "experiment/run/pruning.hpp"
@@ -228,11 +229,26 @@ class Scheduler {
     }
   }
 
+  bool pruning(const PlannedStage& stage) const { return policy_.prune.rule != "none" && stage.kind == policy_.prune.stage; }
+
+  // Once a training is done, all that trainings report has been heard.
+  void check_prune_metric() {
+    if (warned_ || reported_.empty() || reported_.count(policy_.prune.metric)) return;
+    warned_ = true;
+    const std::vector<std::string> names(reported_.begin(), reported_.end());
+    const auto near = did_you_mean(policy_.prune.metric, names);
+    observer_.warning(fmt::format("run.prune_metric: found \"{}\", expected a scalar that a {} training reports: {}{}; nothing is pruned",
+                                  policy_.prune.metric, policy_.prune.stage, fmt::join(names, ", "),
+                                  near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+  }
+
   // A host that hears SIGUSR2 writes a checkpoint and ends as pruned.
   void consider_pruning(Running& one, const Json& line) {
     const auto& stage = *one.node->stage;
-    if (policy_.prune.rule == "none" || stage.kind != policy_.prune.stage || one.pruned) return;
+    if (!pruning(stage) || one.pruned) return;
     const auto metrics = line.find("metrics");
+    if (metrics != line.end() && metrics->is_object())
+      for (const auto& [name, value] : metrics->items()) reported_.insert(name);
     const auto value = metrics != line.end() && metrics->is_object() ? metrics->value(policy_.prune.metric, Json()) : Json();
     if (value.is_null()) return;
     one.pruned = pruner_.report(plan_.comparable(stage), stage.key, line.value("step", int64_t{0}), decode_number(value));
@@ -318,8 +334,10 @@ class Scheduler {
     const auto outcome = result.outcome;
     const auto& kept = summary_.results[node.stage->key] = std::move(result);
     observer_.ended(*node.stage, kept);
-    if (outcome == StageOutcome::done && node.stage->kind == policy_.prune.stage)
+    if (outcome == StageOutcome::done && pruning(*node.stage)) {
       pruner_.complete(plan_.comparable(*node.stage), node.stage->key);
+      check_prune_metric();
+    }
     if (outcome != StageOutcome::done) settle_dependents(node, outcome);
     if (outcome == StageOutcome::failed && policy_.on_error == "stop" && !stopping()) {
       gave_up_ = true;
@@ -377,8 +395,10 @@ class Scheduler {
   int obeyed_ = 0;
   bool gave_up_ = false;
   Pruner pruner_;
-  std::vector<bool> slots_;  // taken
-  std::list<Node> nodes_;    // in the plan's order; addresses stay
+  std::set<std::string> reported_;  // scalars of the trainings that may be pruned
+  bool warned_ = false;             // that the one which prunes is not among them
+  std::vector<bool> slots_;         // taken
+  std::list<Node> nodes_;           // in the plan's order; addresses stay
   std::list<Running> running_;
   RunSummary summary_;
 };

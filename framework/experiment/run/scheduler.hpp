@@ -54,6 +54,7 @@ class RunObserver {
   virtual void elsewhere(const PlannedStage& stage) {}  // another front's host computes it
   virtual void ended(const PlannedStage& stage, const StageResult& result) {}
   virtual void stopping(size_t running) {}
+  virtual void warning(const std::string& text) {}
   virtual void tick() {}  // about once a second
 };
 

@@ -45,21 +45,28 @@ std::string cancellation(const std::string& line) {
   return text;
 }
 
+struct Ending {
+  std::string reason;
+  bool failed = false;
+};
+
 // The job's script ends its log with "tessera: … : ended: <why>", unless Slurm ended it.
-std::string last_words(const fs::path& log) {
+Ending last_words(const fs::path& log) {
   const auto text = read_file(log);
   const auto lines = split(text.substr(text.size() > kLogTail ? text.size() - kLogTail : 0), '\n');
   for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
-    if (auto cancelled = cancellation(*line); !cancelled.empty()) return cancelled;
-    if (const auto at = line->find(": ended: "); line->rfind("tessera: ", 0) == 0 && at != std::string::npos) return line->substr(at + 9);
+    if (const auto cancelled = cancellation(*line); !cancelled.empty())
+      return {cancelled, cancelled.find(" due to time limit") != std::string::npos};
+    if (const auto at = line->find(": ended: "); line->rfind("tessera: ", 0) == 0 && at != std::string::npos)
+      return {line->substr(at + 9), true};
   }
-  return "it ended without a word: its machine failed, or it was killed";
+  return {"it ended without a word: its machine failed, or it was killed", false};
 }
 
-std::string reason_of(const SlurmTask& task, const std::vector<Run>& runs) {
+Ending ending_of(const SlurmTask& task, const std::vector<Run>& runs) {
   if (!runs.empty() && runs.back().ended) {
     const auto end = last_journal_line(runs.back().folder / "journal.jsonl");
-    if (auto told = end ? end->value("error", std::string()) : std::string(); !told.empty()) return told;
+    if (auto told = end ? end->value("error", std::string()) : std::string(); !told.empty()) return {told, true};
   }
   return last_words(task.log);
 }
@@ -129,7 +136,7 @@ std::map<std::string, QueuedJob> queued_jobs() {
 std::vector<SlurmStage> slurm_stages(const fs::path& results, const std::map<std::string, QueuedJob>& queued, bool assume_waiting) {
   std::vector<SlurmStage> stages;
   for (const auto& [key, task] : submitted_tasks(results)) {
-    SlurmStage stage{task, SlurmOutcome::over, {}, {}, false};
+    SlurmStage stage{task, SlurmOutcome::over, {}, {}, false, false};
     const StageFolder folder(results, task.kind, key);
     const auto runs = folder.runs();
     const bool live = !runs.empty() && runs.back().alive && !runs.back().ended;
@@ -144,8 +151,10 @@ std::vector<SlurmStage> slurm_stages(const fs::path& results, const std::map<std
       stage.outcome = SlurmOutcome::queued;
       stage.queued = {"", live ? "RUNNING" : "PENDING", ""};
     } else {
-      stage.reason =
-          stage.began ? reason_of(task, runs) : "its job was cancelled before it began, or one that it waited for came to no result";
+      const auto ending = stage.began ? ending_of(task, runs)
+                                      : Ending{"its job was cancelled before it began, or one that it waited for came to no result"};
+      stage.reason = ending.reason;
+      stage.failed = ending.failed;
     }
     stages.push_back(std::move(stage));
   }

@@ -35,9 +35,10 @@ enum class SlurmOutcome { done, queued, over };
 struct SlurmStage {
   SlurmTask task;
   SlurmOutcome outcome = SlurmOutcome::over;
-  QueuedJob queued;    // where it is queued
-  std::string reason;  // why it is over without a result
-  bool began = false;  // its job ever ran
+  QueuedJob queued;     // where it is queued
+  std::string reason;   // why it is over without a result
+  bool began = false;   // its job ever ran
+  bool failed = false;  // over by a fault of its own or at the time limit: not cancelled, and its machine did not fail
 };
 // In the order in which they were submitted. `queued` is not asked for: a machine without Slurm passes an empty map, and what has a live
 // run or has not begun counts as queued there if `assume_waiting`.
