@@ -68,8 +68,10 @@ void OutputFile::check() {
   const auto status = status_of(name_);
   standard_output_ = name_ == "-" || is_that_of_standard_output(status);
   if (standard_output_) {
-    if (line_.common().json && !form_.json_is_content) refuse(fmt::format("found '{}' and --json, expected one of them on standard output", name_));
-    if (!form_.text && ::isatty(STDOUT_FILENO)) refuse(fmt::format("found '{}', expected {}: a terminal shows no picture", name_, expected));
+    if (line_.common().json && !form_.json_is_content)
+      refuse(fmt::format("found '{}' and --json, expected one of them on standard output", name_));
+    if (!form_.text && ::isatty(STDOUT_FILENO))
+      refuse(fmt::format("found '{}', expected {}: a terminal shows no picture", name_, expected));
     return;
   }
   const auto ending = fs::path(name_).extension().string();

@@ -11,7 +11,7 @@
 namespace tessera {
 
 struct OutputForm {
-  const char* value_name;            // in --help: "FILE.svg"
+  const char* value_name;  // in --help: "FILE.svg"
   const char* help;
   std::vector<std::string> endings;  // of files: ".svg"; none: the verb looks at the name itself
   bool text = true;                  // false: no terminal is given it

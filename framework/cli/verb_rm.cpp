@@ -38,12 +38,13 @@ int verb_rm(const Verb& verb, const std::vector<std::string>& arguments) {
     if (!yes)
       for (const auto& trial : removal.trials) fmt::print("{}\n", trial);
     const auto summary =
-        fmt::format("{} {}; {} of their stages are shared with other trials, {} become garbage (tessera cache gc)",
-                    yes ? "Removed" : "Would remove", counted(removal.trials.size(), "trial"), removal.stages_shared, removal.stages_alone);
-    fmt::print("{}{}", wrapped(summary, terminal_width(), 0),
-               wrapped(yes ? "Their numbers stay in the ledger: tessera ls --retired. Running the experiment again brings them back."
-                           : "Nothing was removed: add --yes",
-                       terminal_width(), 0));
+        fmt::format("{} {}; {} of their stages are shared with other trials, {} become garbage", yes ? "Removed" : "Would remove",
+                    counted(removal.trials.size(), "trial"), removal.stages_shared, removal.stages_alone);
+    fmt::print("{}", wrapped(summary, terminal_width(), 0));
+    // Commands stay whole.
+    fmt::print("{}",
+               yes ? "Their numbers: tessera ls --retired\nTheir files: tessera cache gc\nRunning the experiment again brings them back\n"
+                   : "Nothing was removed: add --yes\n");
     return 0;
   });
 }

@@ -63,7 +63,10 @@ TEST(TextTable, CountsColumnsAsATerminalDoes) {
   EXPECT_EQ(display_width("日本"), 4u);
   EXPECT_EQ(display_width("😀"), 2u);
   EXPECT_EQ(display_width("u\u0308"), 1u) << "a mark on the letter before it";
-  EXPECT_EQ(display_width("\xff" "a"), 2u) << "no UTF-8";
+  EXPECT_EQ(display_width("\xff"
+                          "a"),
+            2u)
+      << "no UTF-8";
   TextTable table({{"cell"}, {"n", true}});
   table.add({"ü 日本 😀", "1"});
   table.add({"u 12345678", "2"});
@@ -76,7 +79,8 @@ TEST(TextTable, CountsColumnsAsATerminalDoes) {
 TEST(TerminalWidth, FollowsTheEnvironment) {
   const char* before = std::getenv("COLUMNS");
   const std::string old = before ? before : "";
-  for (const auto& [columns, width] : {std::pair{"60", 60u}, {"250", 250u}, {"", 100u}, {"x", 100u}, {"60x", 100u}, {"3", 100u}, {"-80", 100u}}) {
+  for (const auto& [columns, width] :
+       {std::pair{"60", 60u}, {"250", 250u}, {"", 100u}, {"x", 100u}, {"60x", 100u}, {"3", 100u}, {"-80", 100u}}) {
     ::setenv("COLUMNS", columns, 1);
     EXPECT_TRUE(terminal_width() == width || (width == 100u && ::isatty(1))) << columns;
   }

@@ -128,7 +128,7 @@ TEST_F(TrialVerbs, RmHidesTrialsForGoodAndKeepsTheirRows) {
   EXPECT_EQ(
       tessera("rm quick/masked"),
       std::make_pair(std::string("quick/masked/0\nquick/masked/1\nWould remove 2 trials; 1 of their stages are shared with other trials, "
-                                 "6 become garbage (tessera cache gc)\nNothing was removed: add --yes\n"),
+                                 "6 become garbage\nNothing was removed: add --yes\n"),
                      0));
   EXPECT_EQ(listed("quick").size(), 4u);
   EXPECT_EQ(json("rm quick/masked --yes").at("stages_alone"), 6);
