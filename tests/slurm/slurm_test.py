@@ -197,9 +197,9 @@ class Scenario:
         equal(bench.query("SELECT state AS a, count(*) AS b FROM run WHERE state <> 'done' GROUP BY state ORDER BY state"),
               [("failed", 1), ("interrupted", 3)], "runs that did not end well")
         equal(bench.query("SELECT error FROM run WHERE state = 'failed'"), [("its host was killed by signal 9 (KILL)",)], "the failed one")
-        equal(bench.query("SELECT count(*) FROM front"), [(3,)], "two that submitted, and one that judged")
+        fronts = bench.query("SELECT state AS a, argv AS b FROM front ORDER BY argv, started")
         bench.json("record")
-        equal(bench.query("SELECT count(*) FROM front"), [(3,)], "what is judged is judged")
+        equal(bench.query("SELECT state AS a, argv AS b FROM front ORDER BY argv, started"), fronts, "what is judged is judged")
 
         submitted = set(bench.tasks())
         again = bench.json("run", "e.toml", "--slurm", "--slurm-time", "10")
