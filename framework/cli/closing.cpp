@@ -1,10 +1,10 @@
 #include "cli/closing.hpp"
 
-#include <errno.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "cli/command_text.hpp"
 #include "cli/comparison_text.hpp"
 #include "cli/ledger_access.hpp"
 #include "cli/progress.hpp"
@@ -55,39 +55,11 @@ std::vector<Picture> draw_pictures(const Plan& plan, const CommonOptions& common
   return pictures;
 }
 
-namespace {
-
-// As it was called, so that a printed command can be pasted.
-std::string program() {
-  const std::string called = program_invocation_name;
-  return called.find('/') == std::string::npos ? "tessera" : called;
-}
-
-// In quotes where a shell would split or expand it; in double ones where it holds single ones (SQL).
-std::string shell_word(const std::string& word) {
-  const bool plain = std::all_of(word.begin(), word.end(), [](unsigned char c) {
-    return std::isalnum(c) || std::string("_-./=:,").find(static_cast<char>(c)) != std::string::npos;
-  });
-  if (plain) return word;
-  if (word.find('\'') != std::string::npos && word.find_first_of("\"$`\\!") == std::string::npos) return "\"" + word + "\"";
-  std::string text = "'";
-  for (char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return text + "'";
-}
-
-}  // namespace
-
-std::string command_text(const std::vector<std::string>& words) {
-  std::string text = shell_word(program());
-  for (const auto& word : words) text += " " + shell_word(word);
-  return text;
-}
-
 void print_closing(const Plan& plan, const RunSummary& summary, const CommonOptions& common) {
   auto database = open_ledger(common);
   const auto file = ledger_file(common.results);
   const auto comparison = with_ledger_errors(file, [&] { return compare(database, {plan.experiment, {}}); });
-  fmt::print("\n{}\n", comparison_text(comparison, terminal_width()));
+  fmt::print("\n{}\n", comparison_text(comparison, common, terminal_width()));
   for (const auto& picture : with_ledger_errors(file, [&] { return draw_pictures(plan, common); })) {
     if (!picture.error.empty())
       fmt::print("Picture     none of {}: {}\n", picture.request, picture.error);
@@ -105,8 +77,8 @@ void print_closing(const Plan& plan, const RunSummary& summary, const CommonOpti
   for (std::vector<std::string> words : {std::vector<std::string>{"show", name},
                                          {"sample", name, fmt::format("sampling.logits.temperature={}", temperature)},
                                          {"query", "SELECT cell, slot, metric, value FROM v_score WHERE goal <> 'none'"}}) {
-    if (common.results != "results") words.insert(words.end(), {"--results", common.results.string()});
-    for (const auto& folder : common.plugin_path) words.insert(words.end(), {"--plugin-path", folder.string()});
+    const auto where = common_words(common);
+    words.insert(words.end(), where.begin(), where.end());
     fmt::print("  {}\n", command_text(words));
   }
 }

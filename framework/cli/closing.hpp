@@ -31,9 +31,6 @@ struct Picture {
 // <results>/pictures/<experiment>-<request>.png of every request.
 std::vector<Picture> draw_pictures(const Plan& plan, const CommonOptions& common);
 
-// "build/release/bin/tessera show quickstart/halton/0": this program as it was called, words quoted for a shell.
-std::string command_text(const std::vector<std::string>& words);
-
 // The comparison table, the pictures, the cost, the ledger's place and three commands to try next.
 void print_closing(const Plan& plan, const RunSummary& summary, const CommonOptions& common);
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <regex>
 
+#include "cli/difference_text.hpp"
 #include "cli/text_table.hpp"
 
 namespace tessera {
@@ -16,7 +17,7 @@ namespace {
 struct PaperRow {
   std::string arm;
   bool calibration = false, best = false;
-  std::string n, mean, difference, low, high, p;
+  std::string n, mean, pairs, difference, low, high, p;
 };
 
 struct PaperMetric {
@@ -58,9 +59,9 @@ PaperRow paper_row(const std::string& arm, const ComparedValue& value, bool cali
   line.n = std::to_string(value.estimate.n);
   if (value.estimate.n_nan > 0) line.n += fmt::format(" (+{} NaN)", value.estimate.n_nan);
   line.mean = format_estimate(value.estimate);
-  if (value.difference) line.difference = format_difference(*value.difference, value.estimate);
-  if (!value.paired) return line;
+  if (!value.paired || value.paired->estimate.n == 0) return line;
   const auto& e = value.paired->estimate;
+  line.pairs = std::to_string(e.n);
   line.difference = format_difference(e.mean, e);
   if (!e.half_width) return line;  // one pair
   line.p = p_text(*value.paired, value.p_holm);
@@ -105,9 +106,9 @@ std::string latex_math(const std::string& number, bool bold = false) {
 }
 
 std::string latex_part(const Comparison& comparison, const ComparedPart& part) {
-  std::string text = fmt::format("% {}\n\\begin{{table}}\n  \\centering\n  \\begin{{tabular}}{{llrrrlr}}\n    \\toprule\n",
+  std::string text = fmt::format("% {}\n\\begin{{table}}\n  \\centering\n  \\begin{{tabular}}{{llrrrrlr}}\n    \\toprule\n",
                                  replace_all(part.name, "\n", " "));
-  text += "    Metric & Arm & $n$ & Mean $\\pm$ sd & $\\Delta$ & 95\\,\\% interval & $p$ \\\\\n";
+  text += "    Metric & Arm & $n$ & Mean $\\pm$ sd & Pairs & $\\Delta$ & 95\\,\\% interval & $p$ \\\\\n";
   for (const auto& metric : paper_metrics(part)) {
     text += "    \\midrule\n";
     std::string title = latex_text(metric.name);
@@ -116,17 +117,18 @@ std::string latex_part(const Comparison& comparison, const ComparedPart& part) {
     for (const auto& row : metric.rows) {
       const std::string arm = row.calibration ? fmt::format("\\emph{{{}}}", latex_text(row.arm)) : latex_text(row.arm);
       const std::string interval = row.low.empty() ? "" : fmt::format("$[{},\\ {}]$", latex_body(row.low), latex_body(row.high));
-      text += fmt::format("    {} & {} & {} & {} & {} & {} & {} \\\\\n", title, arm, latex_text(row.n), latex_math(row.mean, row.best),
-                          latex_math(row.difference), interval, latex_math(row.p));
+      text += fmt::format("    {} & {} & {} & {} & {} & {} & {} & {} \\\\\n", title, arm, latex_text(row.n), latex_math(row.mean, row.best),
+                          row.pairs, latex_math(row.difference), interval, latex_math(row.p));
       title.clear();
     }
   }
-  text += fmt::format("    \\bottomrule\n  \\end{{tabular}}\n  \\caption{{{}, {}. $n$: distinct stages{}.}}\n",
-                      latex_text(comparison.experiment), latex_text(part.name),
+  text += fmt::format("    \\bottomrule\n  \\end{{tabular}}\n  \\caption{{{}, {}: {} of {} trials. $n$: distinct stages{}.",
+                      latex_text(comparison.experiment), latex_text(part.name), comparison.trials_done, comparison.trials,
                       comparison.baseline.empty() ? ""
                                                   : fmt::format("; $\\Delta$: from {}, paired by seed; $p$: exact sign flips, Holm",
                                                                 latex_text(comparison.baseline)));
-  return text + fmt::format("  \\label{{tab:{}}}\n\\end{{table}}\n", [&] {
+  for (const auto& sentence : pinned_sentences(comparison)) text += " " + latex_text(sentence);
+  return text + fmt::format("}}\n  \\label{{tab:{}}}\n\\end{{table}}\n", [&] {
            std::string label = comparison.experiment + "-" + part.name;
            for (char& c : label)
              if (!std::isalnum(static_cast<unsigned char>(c))) c = '-';
@@ -135,17 +137,18 @@ std::string latex_part(const Comparison& comparison, const ComparedPart& part) {
 }
 
 std::string markdown_part(const ComparedPart& part) {
-  std::string text = fmt::format("### {}\n\n| metric | arm | n | mean ± sd | Δ | 95 % interval | p |\n|---|---|--:|--:|--:|---|--:|\n",
-                                 markdown_text(part.name));
+  std::string text =
+      fmt::format("### {}\n\n| metric | arm | n | mean ± sd | pairs | Δ | 95 % interval | p |\n|---|---|--:|--:|--:|--:|---|--:|\n",
+                  markdown_text(part.name));
   for (const auto& metric : paper_metrics(part)) {
     std::string title = markdown_text(metric.name);
     if (!metric.unit.empty()) title += fmt::format(" ({})", markdown_text(metric.unit));
     if (metric.goal != "none") title += metric.goal == "max" ? " ↑" : " ↓";
     for (const auto& row : metric.rows) {
       const std::string arm = row.calibration ? fmt::format("*{}*", markdown_text(row.arm)) : markdown_text(row.arm);
-      text +=
-          fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", title, arm, row.n, row.best ? fmt::format("**{}**", row.mean) : row.mean,
-                      row.difference, row.low.empty() ? "" : fmt::format("{} … {}", row.low, row.high), markdown_text(row.p));
+      text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} |\n", title, arm, row.n,
+                          row.best ? fmt::format("**{}**", row.mean) : row.mean, row.pairs, row.difference,
+                          row.low.empty() ? "" : fmt::format("{} … {}", row.low, row.high), markdown_text(row.p));
     }
   }
   return text;
@@ -205,6 +208,7 @@ std::string comparison_markdown(const Comparison& comparison) {
   if (!comparison.baseline.empty())
     text += fmt::format("; Δ from {}, paired by seed; p: exact sign flips, Holm's correction", markdown_text(comparison.baseline));
   text += ".\n";
+  for (const auto& sentence : pinned_sentences(comparison)) text += "\n" + markdown_text(sentence) + "\n";
   for (const auto& part : comparison.parts) text += "\n" + markdown_part(part);
   return text;
 }

@@ -106,7 +106,7 @@ std::string part_text(const ComparedPart& part, size_t width) {
 
 }  // namespace
 
-std::string comparison_text(const Comparison& comparison, size_t width) {
+std::string comparison_text(const Comparison& comparison, const CommonOptions& common, size_t width) {
   std::string text = comparison.experiment;
   if (!comparison.question.empty()) text += ": " + comparison.question;
   std::string legend = fmt::format("{} of {} trials done", comparison.trials_done, comparison.trials);
@@ -115,7 +115,7 @@ std::string comparison_text(const Comparison& comparison, size_t width) {
   text = wrapped(text, width, 0) + wrapped(legend + ".", width, 0);
   for (const auto& part : comparison.parts) text += "\n" + part_text(part, width);
   if (comparison.parts.empty()) text += "\nNothing is evaluated yet.\n";
-  text += differences_text(comparison, width) + sample_differences_text(comparison, width) + conditions_text(comparison, width);
+  text += differences_text(comparison, common, width) + sample_differences_text(comparison, width) + conditions_text(comparison, width);
   text += controls_text(comparison, width) + left_out_text(comparison, width);
   if (!comparison.cost.rows.empty()) text += "\n" + part_text(comparison.cost, width);
   return text;

@@ -2,10 +2,12 @@
 #pragma once
 #include <string>
 
+#include "cli/verb.hpp"
 #include "experiment/compare/comparison.hpp"
 
 namespace tessera {
 
-std::string comparison_text(const Comparison& comparison, size_t width);
+// `common`: of the command lines that it suggests.
+std::string comparison_text(const Comparison& comparison, const CommonOptions& common, size_t width);
 
 }  // namespace tessera

@@ -6,25 +6,21 @@
 #include <cmath>
 #include <map>
 
+#include "cli/command_text.hpp"
 #include "cli/text_table.hpp"
 #include "core/text.hpp"
 
 namespace tessera {
 namespace {
 
-constexpr int64_t kExact = 6;  // the fewest pairs whose sign-flip test can reach 0.05: 2 / 2^6 = 0.03
 constexpr size_t kMostLeftOutShown = 12;
 
 // p-values are probabilities: three digits behind the point are enough, and none is 0.
 std::string p_text(const std::optional<double>& p) { return !p ? "" : *p < 0.0005 ? "<0.001" : fmt::format("{:.3f}", *p); }
 
-// How many pairs more would show a difference of this size and spread, with 80 % power.
-std::string pairs_missing(const PairedDifference& paired) {
-  const auto& e = paired.estimate;
-  if (!e.deviation || *e.deviation == 0) return "";
-  const auto needed = pairs_needed(std::abs(e.mean) / *e.deviation);
-  if (!needed) return ">10000";
-  return std::to_string(std::max<int64_t>(0, std::max(*needed, kExact) - e.n));
+std::string missing_text(const PairedDifference& paired, int64_t comparisons) {
+  const auto missing = pairs_missing(paired, comparisons);
+  return !missing ? "" : std::isinf(*missing) ? ">10000" : fmt::format("{:.0f}", *missing);
 }
 
 std::string interval_text(double mean, double half_width, const Estimate& e) {
@@ -39,14 +35,29 @@ std::string title_of(const std::string& part, const ComparedMetric& metric) {
   return fmt::format("{} {}{}", part, metric.name, metric.goal == "none" ? "" : metric.goal == "max" ? " ↑" : " ↓");
 }
 
-std::string pinned_text(const PinnedStage& pinned, size_t width) {
-  const auto of = pinned.everywhere ? std::string("All seeds") : fmt::format("All seeds of {}", fmt::join(pinned.cells, ", "));
-  return pinned.one ? wrapped(fmt::format("{} share one {}: the intervals hold for this {}, and say nothing of another.", of, pinned.slot,
-                                          pinned.slot),
-                              width, 2)
-                    : wrapped(fmt::format("{} share one {} in each cell: the intervals hold for these, and say nothing of others.", of,
-                                          pinned.slot),
-                              width, 2);
+bool has_difference(const ComparedMetric& metric) { return metric.goal != "none" && !metric.timing; }
+
+// "in rank": of which metrics it is said; nothing where it is said of all that have differences.
+std::string in_metrics(const ComparedPart& part, const std::vector<std::string>& metrics) {
+  const auto all = std::count_if(part.metrics.begin(), part.metrics.end(), has_difference);
+  return static_cast<int64_t>(metrics.size()) == all ? "" : fmt::format(" in {}", fmt::join(metrics, ", "));
+}
+
+// Which seeds are no pair, and why.
+void add_unpaired(const ComparedPart& part, const ComparedRow& row, std::vector<std::string>& lines) {
+  const auto cells = fmt::format("{}", fmt::join(row.cells, " = "));
+  for (const auto list : {&UnpairedSeeds::shared, &UnpairedSeeds::row_only, &UnpairedSeeds::base_only}) {
+    std::map<std::vector<int64_t>, std::vector<std::string>> metrics;  // by the seeds
+    for (size_t i = 0; i < part.metrics.size(); ++i)
+      if (row.values[i] && has_difference(part.metrics[i]) && !(row.values[i]->unpaired.*list).empty())
+        metrics[row.values[i]->unpaired.*list].push_back(part.metrics[i].name);
+    for (const auto& [seeds, names] : metrics)
+      lines.push_back(list == &UnpairedSeeds::shared
+                          ? fmt::format("{}: {} and {} are the same stage at {}: no difference is counted there.", part.name, cells,
+                                        row.from, seeds_text(seeds))
+                          : fmt::format("{}: {} against {} has no pair at {}{}: {} has no number there.", part.name, cells, row.from,
+                                        seeds_text(seeds), in_metrics(part, names), list == &UnpairedSeeds::row_only ? row.from : cells));
+  }
 }
 
 // What rows have in common with their baselines: a stage of the part itself at some seeds, trained stages before it at all.
@@ -56,14 +67,7 @@ std::string shared_text(const Comparison& comparison, size_t width) {
   for (const auto& part : comparison.parts)
     for (const auto& row : part.rows) {
       if (row.from.empty()) continue;
-      const auto cells = fmt::format("{}", fmt::join(row.cells, " = "));
-      if (!row.shared_seeds.empty())
-        lines.push_back(fmt::format("{}: {} and {} are the same stage at {}: no difference is counted there.", part.name, cells, row.from,
-                                    seeds_text(row.shared_seeds)));
-      for (const auto& [seeds, who] : {std::make_pair(&row.row_only_seeds, &row.from), std::make_pair(&row.base_only_seeds, &cells)})
-        if (!seeds->empty())
-          lines.push_back(fmt::format("{}: {} against {} has no pair at {}: {} has no number there.", part.name, cells, row.from,
-                                      seeds_text(*seeds), *who));
+      add_unpaired(part, row, lines);
       std::vector<std::string> trained;
       for (const auto& slot : row.same_slots)
         if (slot == "tokenizer" || slot == "prior") trained.push_back(slot);
@@ -79,28 +83,42 @@ std::string shared_text(const Comparison& comparison, size_t width) {
   return text;
 }
 
-// A line of its own: to be pasted.
-std::string with_seeds(const Comparison& comparison) { return fmt::format("    tessera run {} seeds={}\n", comparison.source, kExact); }
+// How many seeds more would answer, and the command that adds them, on a line of its own: to be pasted.
+std::string more_seeds_text(const Comparison& comparison, const CommonOptions& common, size_t width) {
+  if (!comparison.more_seeds) return "";
+  const auto& more = *comparison.more_seeds;
+  const auto holm = more.comparisons > 1 ? fmt::format(", corrected for {} arms", more.comparisons) : "";
+  const auto said =
+      more.reach ? fmt::format("{} cannot reach p = 0.05{}: the least is {:.2g}; {} can:", counted(more.pairs, "pair"), holm, more.least_p,
+                               exact_pairs(more.comparisons))
+                 : fmt::format("Next to be seen, with {}: the difference of {} in {} {}, if it is what it seems:",
+                               counted(more.seeds - comparison.seeds, "more seed"), fmt::join(more.cells, " = "), more.part, more.metric);
+  std::vector<std::string> words = {"retry", comparison.experiment, "--seeds", std::to_string(more.seeds)};
+  const auto where = common_words(common);
+  words.insert(words.end(), where.begin(), where.end());
+  return wrapped(said, width, 2) + "    " + command_text(words) + "\n";
+}
 
 // The rows of a table, and the fewest pairs that any of them or a row without an interval has.
 int64_t add_differences(const Comparison& comparison, TextTable& table) {
   int64_t fewest = 1'000'000;
   for (const auto& part : comparison.parts)
     for (size_t i = 0; i < part.metrics.size(); ++i) {
-      if (part.metrics[i].goal == "none" || part.metrics[i].timing) continue;
+      if (!has_difference(part.metrics[i])) continue;
       bool titled = false;
       for (const auto& row : part.rows) {
         if (!row.values[i] || !row.values[i]->paired || row.values[i]->paired->estimate.n == 0) continue;
         const auto& paired = *row.values[i]->paired;
         const auto& e = paired.estimate;
-        if (e.deviation && *e.deviation <= 1e-12 * std::abs(e.mean)) continue;  // a count that the strategy fixes
+        if (e.mean == 0 && e.deviation.value_or(0) == 0) continue;               // no difference
+        if (part.metrics[i].cost && e.deviation && *e.deviation == 0) continue;  // a count that the strategy fixes
         fewest = std::min(fewest, e.n);
         if (!e.half_width) continue;
         if (!titled) table.heading(title_of(part.name, part.metrics[i]));
         titled = true;
         table.add({fmt::format("  {}", fmt::join(row.cells, " = ")), std::to_string(e.n), format_difference(e.mean, e),
                    interval_text(e.mean, *e.half_width, e), p_text(paired.p), p_text(row.values[i]->p_holm),
-                   paired.detectable ? format_number(*paired.detectable) : "", pairs_missing(paired)});
+                   paired.detectable ? format_number(*paired.detectable) : "", missing_text(paired, row.values[i]->comparisons)});
       }
     }
   return fewest;
@@ -108,7 +126,7 @@ int64_t add_differences(const Comparison& comparison, TextTable& table) {
 
 }  // namespace
 
-std::string differences_text(const Comparison& comparison, size_t width) {
+std::string differences_text(const Comparison& comparison, const CommonOptions& common, size_t width) {
   TextTable table({{"metric, arm"},
                    {"pairs", true},
                    {"Δ", true},
@@ -130,17 +148,25 @@ std::string differences_text(const Comparison& comparison, size_t width) {
   } else {
     return "";
   }
-  if (const double least = 2 / std::exp2(static_cast<double>(fewest)); least > 0.05)
-    text += wrapped(fmt::format("{} cannot reach p = 0.05: the least is {:.2g}; {} can:", counted(fewest, "pair"), std::min(1.0, least),
-                                kExact),
-                    width, 2) +
-            with_seeds(comparison);
+  text += more_seeds_text(comparison, common, width);
   return text;
+}
+
+std::vector<std::string> pinned_sentences(const Comparison& comparison) {
+  std::vector<std::string> sentences;
+  for (const auto& pinned : comparison.pinned) {
+    const auto of = pinned.everywhere ? std::string("All seeds") : fmt::format("All seeds of {}", fmt::join(pinned.cells, ", "));
+    sentences.push_back(
+        pinned.one
+            ? fmt::format("{} share one {}: the intervals hold for this {}, and say nothing of another.", of, pinned.slot, pinned.slot)
+            : fmt::format("{} share one {} in each cell: the intervals hold for these, and say nothing of others.", of, pinned.slot));
+  }
+  return sentences;
 }
 
 std::string conditions_text(const Comparison& comparison, size_t width) {
   std::string text;
-  for (const auto& pinned : comparison.pinned) text += pinned_text(pinned, width);
+  for (const auto& sentence : pinned_sentences(comparison)) text += wrapped(sentence, width, 2);
   text += shared_text(comparison, width);
   return text.empty() ? "" : "\nWhat the differences rest on\n" + text;
 }
@@ -169,7 +195,13 @@ std::string sample_differences_text(const Comparison& comparison, size_t width) 
     if (d.left_out > 0)
       notes += wrapped(
           fmt::format("{}: {} of {} left out, which some model has no number of.", metric, counted(d.left_out, "sample"), cells), width, 2);
-    if (!models.half_width) continue;
+    if (!models.half_width) {
+      notes += wrapped(
+          fmt::format("{}: {} has no interval: {}.", metric, cells,
+                      models.n < 2 ? fmt::format("{} with a number in both", counted(models.n, "sample")) : "a difference is infinite"),
+          width, 2);
+      continue;
+    }
     if (metric != title) table.heading(metric);
     title = metric;
     // To the place of the widest interval, which is the most that is known.
@@ -220,6 +252,33 @@ std::string controls_text(const Comparison& comparison, size_t width) {
   return table.empty() ? text : text + table.text(2);
 }
 
+namespace {
+
+// Infinities, which have no interval, and per-sample metrics whose means are over different samples.
+void add_odd_values(const Comparison& comparison, std::vector<std::string>& lines) {
+  for (const auto& part : comparison.parts)
+    for (size_t i = 0; i < part.metrics.size(); ++i) {
+      const auto& metric = part.metrics[i];
+      int64_t least = 0, most = 0;
+      for (const auto& row : part.rows) {
+        if (!row.values[i]) continue;
+        const auto& value = *row.values[i];
+        if (!value.infinite_seeds.empty())
+          lines.push_back(fmt::format("{} {}: {} is infinite at {}: no interval", part.name, metric.name, fmt::join(row.cells, " = "),
+                                      seeds_text(value.infinite_seeds)));
+        least = most == 0 ? value.least_samples : std::min(least, value.least_samples);
+        most = std::max(most, value.most_samples);
+      }
+      if (metric.by_sample && least != most)
+        lines.push_back(
+            fmt::format("{} {}: means are over {} to {} samples, not the same ones everywhere; paired by sample, only those count "
+                        "that both have",
+                        part.name, metric.name, least, most));
+    }
+}
+
+}  // namespace
+
 std::string left_out_text(const Comparison& comparison, size_t width) {
   std::vector<std::string> lines;
   std::map<std::string, int64_t> censored;
@@ -233,6 +292,7 @@ std::string left_out_text(const Comparison& comparison, size_t width) {
         if (row.values[i] && !row.values[i]->nan_seeds.empty())
           lines.push_back(fmt::format("{} {}: {} is NaN at {}", part.name, part.metrics[i].name, fmt::join(row.cells, " = "),
                                       seeds_text(row.values[i]->nan_seeds)));
+  add_odd_values(comparison, lines);
   if (lines.empty() && comparison.retired.empty()) return "";
   std::string text = "\nLeft out\n";
   for (size_t i = 0; i < std::min(lines.size(), kMostLeftOutShown); ++i) text += wrapped(lines[i], width, 2);

@@ -8,7 +8,7 @@ namespace tessera {
 namespace {
 
 std::string standing(const FrontierPoint& point) {
-  if (point.dominated_by.empty()) return "on the frontier";
+  if (point.on_frontier) return "on the frontier";
   std::string text = "dominated by ";
   bool first = true;
   for (const auto& rival : point.dominated_by) {
@@ -53,8 +53,9 @@ std::string frontiers_text(const Comparison& comparison, size_t width) {
   text += "\n" + wrapped("Dominated: another cell is no dearer and better, or cheaper and no worse, by their means over n distinct stages.",
                          width, 0);
   if (undecided)
-    text += wrapped("(?) The 95 % interval of the difference in quality, paired by seed, includes 0, or there is none: it may be chance.",
-                    width, 0);
+    text +=
+        wrapped("(?) The 95 % interval of the difference in quality, paired by seed, does not say so, or there is none: it may be chance.",
+                width, 0);
   return text;
 }
 

@@ -1,4 +1,5 @@
 #include "cli/slurm_run.hpp"
+#include "cli/command_text.hpp"
 
 #include <SQLiteCpp/Statement.h>
 #include <fmt/format.h>

@@ -41,7 +41,9 @@ std::string format_estimate(const Estimate& e) {
 
 std::string format_difference(double difference, const Estimate& e) {
   if (!std::isfinite(difference)) return "";
+  const double size = std::fabs(difference);
   const auto decimals = decimals_of(e);
+  if (size >= 1e7 || (decimals ? *e.deviation < 1e-7 : size > 0 && size < 1e-4)) return fmt::format("{:+.2e}", difference);
   return fmt::format("{:+.{}f}", difference, decimals ? *decimals : decimals_for(difference, 3));
 }
 

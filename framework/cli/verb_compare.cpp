@@ -34,13 +34,16 @@ int verb_compare(const Verb& verb, const std::vector<std::string>& arguments) {
   if (!line.parse(arguments, 1)) return 0;
   auto database = open_ledger(line.common());
   const auto comparison = with_ledger_errors(ledger_file(line.common().results), [&] {
-    return compare(database, {line.words()[0], {line.words().begin() + 1, line.words().end()}, frontier});
+    return compare(
+        database,
+        {line.words()[0], {line.words().begin() + 1, line.words().end()}, frontier ? FrontierDetail::kRivals : FrontierDetail::kNone});
   });
   if (strict) refuse_uncontrolled(comparison.controls);
   if (line.common().json)
     print_json(to_json(comparison));
   else
-    fmt::print("{}", frontier ? frontiers_text(comparison, terminal_width()) : comparison_text(comparison, terminal_width()));
+    fmt::print("{}",
+               frontier ? frontiers_text(comparison, terminal_width()) : comparison_text(comparison, line.common(), terminal_width()));
   return 0;
 }
 

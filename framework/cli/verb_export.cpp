@@ -84,7 +84,7 @@ int verb_export(const Verb& verb, const std::vector<std::string>& arguments) {
     const std::string experiment = find_ledger_experiment(database, line.words()[0]);
     if (format == "csv") return to_csv(scores(database, experiment, metrics));
     if (format == "json") return to_json(scores(database, experiment, metrics)).dump(2) + "\n";
-    const auto comparison = compare(database, {experiment, metrics, false, "export"});
+    const auto comparison = compare(database, {experiment, metrics, FrontierDetail::kNone, "export"});
     return format == "latex" ? comparison_latex(comparison) : comparison_markdown(comparison);
   });
   if (printed) {

@@ -1,4 +1,4 @@
-// retry: the newest run of an experiment once more, with the words and from the folder that it had.
+// retry: the newest run of an experiment once more, with the words and from the folder that it had; with more seeds, if asked.
 #include <SQLiteCpp/Statement.h>
 #include <fmt/format.h>
 
@@ -50,8 +50,11 @@ int verb_retry(const Verb& verb, const std::vector<std::string>& arguments) {
   line.options().add_options()(
       "failed", boost::program_options::bool_switch(&failed),
       "Only stages whose last attempt failed, and what depends on them; not what was never begun or was interrupted.");
+  std::string seeds;
+  line.options().add_options()("seeds", boost::program_options::value(&seeds)->value_name("N"),
+                               "N seeds a cell: those it has, and others to make N of them. What is there is reused.");
   if (!line.parse(arguments, 1, 1)) return 0;
-  const auto former = find_former_run(line.common(), line.words()[0]);
+  auto former = find_former_run(line.common(), line.words()[0]);
   CommonOptions common = line.common();
   common.results = fs::absolute(common.results);
   std::error_code error;
@@ -60,6 +63,7 @@ int verb_retry(const Verb& verb, const std::vector<std::string>& arguments) {
     throw Error(ExitCode::bad_config,
                 fmt::format("retry: {}: {}; it is where the run was started", former.folder.string(), error.message()));
 
+  if (!seeds.empty()) former.words.push_back("seeds=" + seeds);
   const Verb run{"run", "FILE [key=value …]", "", nullptr};
   CommandLine former_line(run);
   ExperimentWords words(former_line);

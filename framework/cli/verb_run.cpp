@@ -5,6 +5,7 @@
 #include <set>
 
 #include "cli/closing.hpp"
+#include "cli/command_text.hpp"
 #include "cli/ledger_access.hpp"
 #include "cli/progress.hpp"
 #include "cli/slurm_run.hpp"

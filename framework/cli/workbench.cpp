@@ -60,16 +60,18 @@ ExperimentWords::ExperimentWords(CommandLine& line) : line_(line) {
   line.options().add_options()(
       "jobs,j", po::value(&jobs_)->value_name("N"),
       "Short for run.jobs=N: host processes at once (default: 1). They divide the cores; results are the same to the "
-      "bit at equal threads a host.")("seeds", po::value(&seeds_)->value_name("N"),
-                                      "Short for seeds=N: as many seeds a cell; those that are there are reused.")(
+      "bit at equal threads a host.")(
+      "seeds", po::value(&seeds_)->value_name("N"),
+      "Short for seeds=N: as many seeds a cell, of a list in the file the first ones; what is there is reused.")(
       "stall-limit", po::value(&stall_limit_)->value_name("SECONDS"),
       "Short for run.stall_limit=SECONDS: a host that reports nothing for so long is killed (default: 1800; 0 = never).");
 }
 
 Experiment ExperimentWords::read() const {
-  std::vector<std::string> words(line_.words().begin() + 1, line_.words().end());
+  std::vector<std::string> words;
   for (const auto& [key, value] : {std::pair{"run.jobs", jobs_}, {"seeds", seeds_}, {"run.stall_limit", stall_limit_}})
     if (!value.empty()) words.push_back(fmt::format("{}={}", key, value));
+  words.insert(words.end(), line_.words().begin() + 1, line_.words().end());
   return read_experiment(find_experiment(line_.words()[0]), words);
 }
 

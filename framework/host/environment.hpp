@@ -4,7 +4,7 @@
 
 namespace tessera {
 
-// {"torch", "compiler", "cpu", "isa", "threads", "device", "os"}
+// {"tessera", "build", "torch", "compiler", "cpu", "isa", "threads", "device", "os"}
 Json describe_environment();
 
 }  // namespace tessera

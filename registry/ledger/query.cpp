@@ -110,18 +110,18 @@ const std::vector<NamedQuery>& named_queries() {
   static const std::vector<NamedQuery> queries = {
       {"best", "[EXPERIMENT]", "The best cell of each metric that has a goal, by its mean over seeds",
        R"sql(WITH mean AS (
-  SELECT experiment, slot, metric, goal, unit, cell, avg(value) AS value, count(DISTINCT stage) AS stages
+  SELECT experiment, slot, metric, revision, goal, unit, cell, avg(value) AS value, count(DISTINCT stage) AS stages
   FROM v_score WHERE current AND done AND goal <> 'none' AND (?1 IS NULL OR experiment = ?1) AND slot NOT LIKE '%.calibration'
-  GROUP BY cell_id, slot, metric),
+  GROUP BY cell_id, slot, metric, revision),
 best AS (SELECT *, min(CASE goal WHEN 'min' THEN value ELSE -value END) FROM mean WHERE value IS NOT NULL  -- the other columns are those
-  GROUP BY experiment, slot, metric)                                                                      -- of the row with the minimum
-SELECT experiment, slot, metric, goal, cell, value, unit, stages FROM best ORDER BY experiment, slot, metric)sql"},
+  GROUP BY experiment, slot, metric, revision)                                                                      -- of the row with the minimum
+SELECT experiment, slot, metric, goal, cell, value, unit, stages, revision FROM best ORDER BY experiment, slot, metric, revision)sql"},
       {"scores", "[EXPERIMENT [METRIC]]", "Every finished number, one row for each trial and metric",
        R"sql(SELECT experiment, cell, seed, slot, metric, value, unit, n, n_nan FROM v_score
 WHERE current AND done AND (?1 IS NULL OR experiment = ?1) AND (?2 IS NULL OR metric = ?2) ORDER BY experiment, slot, metric, cell, seed)sql"},
       {"curve", "EXPERIMENT METRIC", "A metric by step, averaged over the distinct stages of each cell",
        R"sql(SELECT cell, slot, step, avg(value) AS mean, min(value) AS min, max(value) AS max, count(*) AS stages
-FROM (SELECT DISTINCT cell, slot, stage, step, value FROM v_curve WHERE experiment = ?1 AND metric = ?2)
+FROM (SELECT DISTINCT cell, slot, stage, step, value FROM v_curve WHERE experiment = ?1 AND metric = ?2 AND current)
 GROUP BY cell, slot, step ORDER BY slot, cell, step)sql"},
       {"cost", "[EXPERIMENT]", "Seconds and processor seconds of each stage, and how many trials share it",
        R"sql(SELECT DISTINCT v.kind, v.stage, v.state, v.runs, v.seconds, v.cpu_seconds, v.trials
@@ -136,7 +136,7 @@ FROM run r JOIN stage s ON s.id = r.stage WHERE r.state IN ('failed', 'interrupt
 WHERE c.current AND c.experiment = ?1 AND (o.key = ?2 OR ?2 IS NULL AND EXISTS (SELECT 1 FROM v_cell d LEFT JOIN option p ON p.cell = d.id AND p.key = o.key
   WHERE d.experiment = ?1 AND d.current AND p.value IS NOT o.value)) ORDER BY o.key, c.cell)sql"},
       {"nan", "[EXPERIMENT]", "Series that contain NaN",
-       R"sql(SELECT experiment, cell, seed, slot, metric, n_nan, n FROM v_score WHERE n_nan > 0 AND (?1 IS NULL OR experiment = ?1)
+       R"sql(SELECT experiment, cell, seed, slot, metric, n_nan, n FROM v_score WHERE current AND n_nan > 0 AND (?1 IS NULL OR experiment = ?1)
 ORDER BY n_nan DESC)sql"},
       {"nondeterminism", "", "Outputs that differed between runs of one stage", "SELECT * FROM v_nondeterminism"},
       {"provenance", "[EXPERIMENT]", "The run behind each published stage: its plugins and their revisions, its machine",

@@ -60,14 +60,16 @@ FROM experiment e JOIN cell c ON c.experiment = e.id JOIN trial t ON t.cell = c.
 
 constexpr const char* kCurve = R"sql(
 SELECT e.name AS experiment, c.label AS cell, t.seed AS seed, x.slot AS slot, s.key AS stage, s.kind AS kind,
-  m.name AS metric, m.axis AS axis, m.unit AS unit, p.step AS step, p.value AS value
+  m.name AS metric, m.axis AS axis, m.unit AS unit, p.step AS step, p.value AS value, c.hash AS cell_hash,
+  )sql" TESSERA_CURRENT("t") R"sql( AS current
 FROM experiment e JOIN cell c ON c.experiment = e.id JOIN trial t ON t.cell = c.id JOIN trial_stage x ON x.trial = t.id
   JOIN stage s ON s.id = x.stage JOIN summary y ON y.stage = s.id JOIN metric m ON m.id = y.metric
   JOIN point p ON p.stage = s.id AND p.metric = m.id)sql";
 
 constexpr const char* kSample = R"sql(
 SELECT e.name AS experiment, c.label AS cell, t.seed AS seed, x.slot AS slot, s.key AS stage, a.idx AS idx,
-  a.noise_seed AS noise_seed, a.label AS label, a.ids AS ids, a.commit_step AS commit_step, a.logprob AS logprob, a.png AS png
+  a.noise_seed AS noise_seed, a.label AS label, a.ids AS ids, a.commit_step AS commit_step, a.logprob AS logprob, a.png AS png,
+  c.hash AS cell_hash, )sql" TESSERA_CURRENT("t") R"sql( AS current
 FROM experiment e JOIN cell c ON c.experiment = e.id JOIN trial t ON t.cell = c.id JOIN trial_stage x ON x.trial = t.id
   JOIN stage s ON s.id = x.stage JOIN sample a ON a.stage = s.id)sql";
 
@@ -94,6 +96,7 @@ const std::vector<View>& ledger_views() {
   static const ViewColumn cell_hash = {"cell_hash", "hash of the cell's options: equal settings, equal hash"};
   static const ViewColumn seed = {"seed", "the trial's seed"};
   static const ViewColumn cell_id = {"cell_id", "`v_cell.id`: the shortest way to join and to group"};
+  static const ViewColumn current = {"current", "1: the trial is in the newest version of the experiment"};
   static const ViewColumn slot = {"slot", "what the stage is to the trial: `tokenizer`, `samples.free`, `evaluation.prior`, …"};
   static const ViewColumn stage = {"stage", "key of the stage: 32 hexadecimal digits"};
   static const ViewColumn kind = {"kind", "data, tokenizer, tokens, prior, samples or evaluation"};
@@ -149,7 +152,7 @@ const std::vector<View>& ledger_views() {
         cell,
         cell_hash,
         seed,
-        {"current", "1: the trial is in the newest version of the experiment"},
+        current,
         slot,
         stage,
         kind,
@@ -182,7 +185,9 @@ const std::vector<View>& ledger_views() {
         {"axis", "`step` or `sample`"},
         {"unit", "unit of the value"},
         {"step", "step, or index of the sample, by axis"},
-        {"value", "NULL = NaN"}},
+        {"value", "NULL = NaN"},
+        cell_hash,
+        current},
        kCurve},
       {"v_sample",
        "Sample previews: the first 64 of each samples stage.",
@@ -197,7 +202,9 @@ const std::vector<View>& ledger_views() {
         {"ids", "JSON array: the token ids"},
         {"commit_step", "JSON array: the sampling step at which each position was decided; -1 = known beforehand"},
         {"logprob", "log-probability of the draws, nats"},
-        {"png", "the picture, a PNG"}},
+        {"png", "the picture, a PNG"},
+        cell_hash,
+        current},
        kSample},
       {"v_nondeterminism",
        "Outputs of one stage that came out with different bytes in different runs. Empty is good.",

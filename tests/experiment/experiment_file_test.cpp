@@ -101,7 +101,7 @@ TEST_F(ExperimentFile, SeedsBaselineAndName) {
   EXPECT_EQ(experiment.baseline, "a");
   EXPECT_EQ(experiment_name("experiments/halton_order/experiment.toml"), "halton_order");
   EXPECT_EQ(experiment_name("somewhere/mine/experiment.toml"), "mine");
-  EXPECT_EQ(read_experiment("experiments/sizes/width.toml", {"seeds=3"}).seeds, (std::vector<int64_t>{0, 1, 2}));
+  EXPECT_EQ(read_experiment("experiments/sizes/width.toml", {"seeds=3"}).seeds, (std::vector<int64_t>{3, 5, 0}));
 }
 
 // How stages are run is said in the file or on the command line, and changes no key.
@@ -200,6 +200,11 @@ TEST_F(ExperimentFile, CommandLineMakesAxesAndRemoves) {
   EXPECT_EQ(labels(cells(kBase + "[grid]\nprior.layers = [2, 3]\n", {"grid.prior.layers=4,5"})),
             (Labels{"prior.layers=4", "prior.layers=5"}));
   EXPECT_EQ(read_experiment(folder_.write("s.toml", kBase), {"seeds=1,4"}).seeds, (std::vector<int64_t>{1, 4}));
+  // More of them, or fewer: those that were named stay.
+  EXPECT_EQ(read_experiment(folder_.write("s.toml", kBase), {"seeds=1,4", "seeds=5"}).seeds, (std::vector<int64_t>{1, 4, 0, 2, 3}));
+  const auto named = folder_.write("named.toml", "seeds = [10, 3, 12]\n" + std::string(kBase));
+  EXPECT_EQ(read_experiment(named, {"seeds=4"}).seeds, (std::vector<int64_t>{10, 3, 12, 0}));
+  EXPECT_EQ(read_experiment(named, {"seeds=2"}).seeds, (std::vector<int64_t>{10, 3}));
   EXPECT_EQ(labels(cells(kBase, {"prior.layers=2,3"})), (Labels{"prior.layers=2", "prior.layers=3"}));
   EXPECT_EQ(labels(cells(kBase + "[arm.a]\n[arm.b]\nprior.layers = 2\n", {"~arm.a"})), Labels{"b"});
   EXPECT_EQ(labels(cells(kBase + "[arm.a]\n", {"arm.b.prior.layers=2"})), (Labels{"a", "b"}));

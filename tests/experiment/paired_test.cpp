@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <random>
 
 #include "core/files.hpp"
@@ -61,6 +62,23 @@ TEST_F(PairedGolden, Power) {
   EXPECT_FALSE(pairs_needed(0));
   EXPECT_FALSE(pairs_needed(1e-4));
   EXPECT_EQ(pairs_needed(1e17).value(), 2);
+}
+
+// statsmodels' TTestPower: √2 deviations need 6.1 pairs, 2 need 4.2.
+TEST(PairsMissing, ToSeeTheDifferenceFoundAndForAnExactTest) {
+  const auto missing = [](const std::vector<double>& differences) { return pairs_missing(paired_difference(differences), 1); };
+  EXPECT_EQ(missing({1, 3}).value(), 5) << "7 for √2 deviations";
+  EXPECT_EQ(missing({1, 2}).value(), 4) << "5 would be enough for the t-test, the sign-flip test asks 6";
+  EXPECT_EQ(missing({5}), std::nullopt) << "one pair has no spread";
+  EXPECT_EQ(missing({2, 2, 2}), std::nullopt);
+  EXPECT_EQ(missing({-1, 1}).value(), std::numeric_limits<double>::infinity()) << "nothing to be seen";
+  EXPECT_EQ(missing({100, 101, 102, 100, 101, 102, 101}).value(), 0) << "seen, and more than 6";
+  // Holm: the least p of 6 pairs is 1 / 32, of which four comparisons make 1 / 8; 2 * 4 / 2^8 is 0.03.
+  EXPECT_EQ(pairs_missing(paired_difference({100, 101, 102, 100, 101, 102}), 4).value(), 2);
+  EXPECT_EQ(exact_pairs(1), 6);
+  EXPECT_EQ(exact_pairs(2), 7);
+  EXPECT_EQ(exact_pairs(3), 7);
+  EXPECT_EQ(exact_pairs(4), 8);
 }
 
 TEST_F(PairedGolden, Holm) {

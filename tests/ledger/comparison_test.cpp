@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <regex>
 
 #include "experiment/compare/comparison.hpp"
 #include "ledger_fixture.hpp"
@@ -59,6 +60,9 @@ class Comparisons : public ::testing::Test {
 
   std::pair<std::string, int> tessera(const std::string& arguments) const {
     auto [text, status] = shell(TESSERA_BINARY_DIR "/bin/tessera " + arguments + " --results " + results_.folder().string() + " 2>&1");
+    // Commands that it suggests.
+    text = std::regex_replace(text, std::regex(TESSERA_BINARY_DIR "/bin/"), "");
+    text = std::regex_replace(text, std::regex(" --results " + results_.folder().string()), "");
     return {text, WEXITSTATUS(status)};
   }
   // From this heading to the next empty line.
@@ -82,7 +86,7 @@ TEST_F(Comparisons, OneSeedHasAnIntervalOverSamples) {
   EXPECT_EQ(block("Differences from causal, paired by seed"), R"(Differences from causal, paired by seed
   One pair has a difference, and no interval of it.
   1 pair cannot reach p = 0.05: the least is 1; 6 can:
-    tessera run q.toml seeds=6
+    tessera retry quick --seeds 6
 )");
   EXPECT_EQ(block("Differences from causal, paired by sample"), R"(Differences from causal, paired by sample (95 % intervals)
   metric, arm  samples  models     Δ  these models  other trainings  both
@@ -262,6 +266,73 @@ TEST_F(Comparisons, WhatIsLeftOutIsListed) {
   EXPECT_EQ(row.at("values").at("rank").at("n"), 2);
 }
 
+// Two cells whose seeds are not the same ones have no pair, and so no difference; nor have cells of the same stages.
+TEST_F(Comparisons, WithoutAPairThereIsNoDifference) {
+  declare({"causal", "masked"});
+  for (const int seed : {0, 1, 2, 3}) {
+    const std::string cell = seed < 2 ? "causal" : "masked", key = fmt::format("e{}", seed);
+    trial(cell, seed, {{"evaluation.prior", key}, {"evaluation.tokenizer", fmt::format("t{}", seed % 2)}});
+    make({"evaluation", key, {{"bits", 4.0 + seed}}});
+  }
+  make({"evaluation", "t0", {{"psnr", 20.0}}});
+  make({"evaluation", "t1", {{"psnr", 22.0}}});
+  const auto text = tessera("compare quick").first;
+  EXPECT_EQ(text.find("Δ\n"), std::string::npos) << text;
+  const auto found = json();
+  for (const auto& part : found.at("parts"))
+    for (const auto& row : part.at("rows"))
+      for (const auto& [metric, value] : row.at("values").items()) EXPECT_FALSE(value.contains("difference")) << part.at("name") << metric;
+  EXPECT_TRUE(found.at("more_seeds").is_null());
+}
+
+// p = 0.05 after Holm's correction wants more pairs than one test does; what is pinned has one pair, however many seeds.
+TEST_F(Comparisons, MoreSeedsAreCountedForAllArmsAndNotWhereTheyAddNoPair) {
+  declare({"causal", "masked", "halton"});
+  for (const std::string key : {"t", "u"}) {
+    make({"tokenizer", "of-" + key, {{"loss", 0.5}}});
+    make({"evaluation", key, {{"psnr", key == "t" ? 20.0 : 22.0}}});
+  }
+  for (int seed = 0; seed < 6; ++seed)
+    for (const std::string cell : {"causal", "masked", "halton"}) {
+      const auto key = fmt::format("{}-{}", cell, seed);
+      const std::string pinned = cell == "causal" ? "t" : "u";
+      trial(cell, seed, {{"tokenizer", "of-" + pinned}, {"evaluation.tokenizer", pinned}, {"evaluation.prior", key}});
+      make({"evaluation",
+            key,
+            {{"bits", 4.0 + 0.01 * seed * seed +
+                          (cell == "causal"   ? 0
+                           : cell == "masked" ? 1 + 0.02 * seed
+                                              : 2 - 0.03 * seed)}}});
+    }
+  const auto more = json().at("more_seeds");
+  EXPECT_EQ(more.at("part"), "prior") << "not the tokenizer, whose one pair stays one";
+  EXPECT_EQ(more.at("reach"), true);
+  EXPECT_EQ(more.at("pairs"), 6);
+  EXPECT_EQ(more.at("seeds"), 7);
+  EXPECT_NEAR(more.at("least_p").get<double>(), 2 * 2 / 64.0, 1e-12);
+  const auto text = tessera("compare quick").first;
+  EXPECT_NE(
+      text.find("  6 pairs cannot reach p = 0.05, corrected for 2 arms: the least is 0.062; 7 can:\n    tessera retry quick --seeds 7\n"),
+      std::string::npos)
+      << text;
+}
+
+// An effect that is the same at every seed is one, and infinities are said.
+TEST_F(Comparisons, ConstantEffectsAreShownAndInfinitiesSaid) {
+  declare({"causal", "masked"});
+  for (int seed = 0; seed < 3; ++seed)
+    for (const std::string cell : {"causal", "masked"}) {
+      const auto key = fmt::format("{}-{}", cell, seed);
+      trial(cell, seed, {{"evaluation.prior", key}});
+      make(
+          {"evaluation", key, {{"bits", 4.0 + seed + (cell == "masked" ? 0.5 : 0)}, {"wild", cell == "masked" ? Json("inf") : Json(1.0)}}});
+    }
+  const auto text = tessera("compare quick").first;
+  EXPECT_NE(text.find("  prior bits ↓\n    masked         3  +0.500  +0.500 … +0.500  0.250   0.250          0\n"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("prior wild: masked is infinite at seeds 0, 1, 2: no interval"), std::string::npos) << text;
+}
+
 class Frontiers : public Comparisons {
  protected:
   // Cost and quality of a cell at seeds 0, 1, 2.
@@ -298,6 +369,24 @@ samples.free: frechet ↓ for evaluations per image
   EXPECT_FALSE(found.at("points").at(1).at("on_frontier"));
   EXPECT_EQ(found.at("points").at(4).at("dominated_by").size(), 2u);
   EXPECT_EQ(json().at("frontiers"), Json::array()) << "where nobody asked";
+}
+
+// A cell whose mean is worse because it has the harder seeds, and which is better at each seed that both have: it may be chance.
+TEST_F(Frontiers, AMeanOverOtherSeedsDecidesNothing) {
+  declare({"causal", "deep"});
+  for (int seed = 0; seed < 6; ++seed)
+    for (const std::string cell : {"causal", "deep"}) {
+      if (cell == "deep" && seed < 3) continue;
+      const std::string key = fmt::format("{}-{}", cell, seed);
+      trial(cell, seed, {{"samples.free", "s-" + key}, {"evaluation.samples.free", "e-" + key}});
+      make({"samples", "s-" + key, {{"evaluations", cell == "deep" ? 64.0 : 12.0}}});
+      make({"evaluation", "e-" + key, {{"frechet", (seed < 3 ? 1.0 : 10.0) + 0.1 * seed - (cell == "deep" ? 1 : 0)}}});
+    }
+  const auto point = json("compare quick --frontier").at("frontiers").at(0).at("points").at(1);
+  EXPECT_EQ(point.at("cells"), Json({"deep"}));
+  EXPECT_FALSE(point.at("on_frontier"));
+  EXPECT_LT(point.at("dominated_by").at(0).at("interval95").at(1).get<double>(), 0);
+  EXPECT_FALSE(point.at("dominated_by").at(0).at("decided"));
 }
 
 TEST_F(Frontiers, SecondsOfTwoEnvironmentsDoNotCompare) {

@@ -35,12 +35,14 @@ Does it work?
 
 4 of 4 trials done. Mean ± standard deviation over n distinct stages; ↑ more is better, ↓ less; **best**; Δ from causal, paired by seed; p: exact sign flips, Holm's correction.
 
+All seeds share one tokenizer: the intervals hold for this tokenizer, and say nothing of another.
+
 ### samples.free
 
-| metric | arm | n | mean ± sd | Δ | 95 % interval | p |
-|---|---|--:|--:|--:|---|--:|
-| frechet ↓ | causal | 2 | **9.5 ± 1.4** |  |  |  |
-| frechet ↓ | masked | 2 | 10.5 ± 1.4 | +1.00 | +1.00 … +1.00 | 0.500 |
+| metric | arm | n | mean ± sd | pairs | Δ | 95 % interval | p |
+|---|---|--:|--:|--:|--:|---|--:|
+| frechet ↓ | causal | 2 | **9.5 ± 1.4** |  |  |  |  |
+| frechet ↓ | masked | 2 | 10.5 ± 1.4 | 2 | +1.00 | +1.00 … +1.00 | 0.500 |
 )");
 }
 
@@ -51,15 +53,15 @@ TEST_F(Export, Latex) {
 % samples.free
 \begin{table}
   \centering
-  \begin{tabular}{llrrrlr}
+  \begin{tabular}{llrrrrlr}
     \toprule
-    Metric & Arm & $n$ & Mean $\pm$ sd & $\Delta$ & 95\,\% interval & $p$ \\
+    Metric & Arm & $n$ & Mean $\pm$ sd & Pairs & $\Delta$ & 95\,\% interval & $p$ \\
     \midrule
-    frechet $\downarrow$ & causal & 2 & $\mathbf{9.5 \pm 1.4}$ &  &  &  \\
-     & masked & 2 & $10.5 \pm 1.4$ & $+1.00$ & $[+1.00,\ +1.00]$ & $0.500$ \\
+    frechet $\downarrow$ & causal & 2 & $\mathbf{9.5 \pm 1.4}$ &  &  &  &  \\
+     & masked & 2 & $10.5 \pm 1.4$ & 2 & $+1.00$ & $[+1.00,\ +1.00]$ & $0.500$ \\
     \bottomrule
   \end{tabular}
-  \caption{quick, samples.free. $n$: distinct stages; $\Delta$: from causal, paired by seed; $p$: exact sign flips, Holm.}
+  \caption{quick, samples.free: 4 of 4 trials. $n$: distinct stages; $\Delta$: from causal, paired by seed; $p$: exact sign flips, Holm. All seeds share one tokenizer: the intervals hold for this tokenizer, and say nothing of another.}
   \label{tab:quick-samples-free}
 \end{table}
 )");
@@ -209,15 +211,15 @@ TEST(ExportNames, AreText) {
 % prior
 \begin{table}
   \centering
-  \begin{tabular}{llrrrlr}
+  \begin{tabular}{llrrrrlr}
     \toprule
-    Metric & Arm & $n$ & Mean $\pm$ sd & $\Delta$ & 95\,\% interval & $p$ \\
+    Metric & Arm & $n$ & Mean $\pm$ sd & Pairs & $\Delta$ & 95\,\% interval & $p$ \\
     \midrule
-    bits\_\{per\}\$token\textasciicircum{}\textasciitilde{}\textbackslash{} $\downarrow$ & x\textbar{}y & 1 & $1.250 \times 10^{-5}$ &  &  &  \\
-     & \textless{}b\textgreater{}\_*z* & 1 & $\mathbf{-1.500}$ & $-1.50$ &  &  \\
+    bits\_\{per\}\$token\textasciicircum{}\textasciitilde{}\textbackslash{} $\downarrow$ & x\textbar{}y & 1 & $1.250 \times 10^{-5}$ &  &  &  &  \\
+     & \textless{}b\textgreater{}\_*z* & 1 & $\mathbf{-1.500}$ & 1 & $-1.50$ &  &  \\
     \bottomrule
   \end{tabular}
-  \caption{a\_b \& 50\% \#1, prior. $n$: distinct stages; $\Delta$: from x\textbar{}y, paired by seed; $p$: exact sign flips, Holm.}
+  \caption{a\_b \& 50\% \#1, prior: 2 of 2 trials. $n$: distinct stages; $\Delta$: from x\textbar{}y, paired by seed; $p$: exact sign flips, Holm.}
   \label{tab:a-b---50---1-prior}
 \end{table}
 )");
@@ -229,10 +231,10 @@ Does it work?
 
 ### prior
 
-| metric | arm | n | mean ± sd | Δ | 95 % interval | p |
-|---|---|--:|--:|--:|---|--:|
-| bits\_\{per\}\$token^\~\\ ↓ | x\|y | 1 | 1.250e-05 |  |  |  |
-| bits\_\{per\}\$token^\~\\ ↓ | \<b\>\_\*z\* | 1 | **-1.500** | -1.50 |  |  |
+| metric | arm | n | mean ± sd | pairs | Δ | 95 % interval | p |
+|---|---|--:|--:|--:|--:|---|--:|
+| bits\_\{per\}\$token^\~\\ ↓ | x\|y | 1 | 1.250e-05 |  |  |  |  |
+| bits\_\{per\}\$token^\~\\ ↓ | \<b\>\_\*z\* | 1 | **-1.500** | 1 | -1.50 |  |  |
 )");
 }
 

@@ -1,10 +1,13 @@
 """The report in a real browser: at 400 and 1600 pixels, light and dark, of a ledger whose every name is markup that would run a script.
 Fails on anything the console says, on any request, on a page wider than its window, on a chart that is not drawn, on a script that ran,
-and where the charts do not follow the colour scheme. Each of these checks is shown a page on which it must fail.
+where the charts do not follow the colour scheme, and where a difference is marked better or worse than its interval and its metric's
+arrow say. Each of these checks is shown a page on which it must fail.
 
 page_test.py BIN_FOLDER [FOLDER]     FOLDER: where to leave the report and a picture of each setting
 """
+import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -37,6 +40,27 @@ LIGHTNESS = """(() => {
   const [r, g, b] = getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number);
   return (r + g + b) / 765;
 })()"""
+# The title of a difference's column, what it says, and how it is marked.
+DIFFERENCES = """[...document.querySelectorAll('td .delta')].map((one) =>
+  [one.closest('table').tHead.rows[0].cells[one.closest('td').cellIndex].textContent, one.textContent, one.classList[1] ?? ''])"""
+
+
+def misjudged(differences):
+    """Differences whose mark is not what their interval and the arrow of their metric say, each as a sentence."""
+    wrong, marks = [], set()
+    for title, text, mark in differences:
+        interval = re.search(r"\[(\S+) … (\S+)\]$", text)
+        low, high = map(float, interval.groups()) if interval else (0, 0)
+        if low == 0 or high == 0:
+            continue  # not shown, or rounded to the border
+        up, down = "↑" in title, "↓" in title
+        expected = "" if low < 0 < high or not (up or down) else "better" if (low > 0) == up else "worse"
+        marks.add(mark)
+        if mark != expected:
+            wrong.append(f"{text} of {title} is marked {mark!r}, expected {expected!r}")
+    if marks != {"", "better", "worse"}:
+        wrong.append(f"differences are marked {marks}, expected some better, some worse, some neither")
+    return wrong
 
 
 def judge(browser, url, width, scheme, charts):
@@ -55,6 +79,7 @@ def judge(browser, url, width, scheme, charts):
         wrong.append("a name was taken as markup")
     if browser.evaluate("document.scripts.length") != 3:
         wrong.append(f"found {browser.evaluate('document.scripts.length')} scripts, expected 3")
+    wrong += misjudged(browser.evaluate(DIFFERENCES))
     if (browser.evaluate(LIGHTNESS) > 0.5) != (scheme == "light"):
         wrong.append(f"the paper does not follow the colour scheme {scheme}")
     return wrong
@@ -76,6 +101,26 @@ def paste(browser, programs, results, scratch):
     return wrong
 
 
+def frontier_differs(browser, programs, results, experiment):
+    """Where the members of the frontiers drawn are not those that `compare --frontier` finds."""
+    said = subprocess.run([programs / "tessera", "compare", experiment, "--frontier", "--json", "--results", results], capture_output=True, text=True, check=True)
+    comparison = json.loads(said.stdout)
+    rows = [row["cells"] for part in comparison["parts"] if part["name"] == "samples.free" for row in part["rows"]]
+    expected, sizes = {}, []
+    for frontier in comparison["frontiers"]:
+        if frontier["cost"] != "token_forwards":
+            continue
+        members = sorted((point["cells"] for point in frontier["points"] if point["on_frontier"]), key=rows.index)
+        sizes.append(len(members))
+        expected[frontier["quality"]] = "Best for their cost: " + ", ".join(" = ".join(cells) for cells in members)
+    captions = browser.evaluate("[...document.querySelectorAll('#frontier figcaption')].map((one) => [one.firstChild.textContent, one.lastChild.textContent])")
+    found = {title.rsplit(" ", 1)[0]: caption for title, caption in captions}
+    wrong = [] if found == expected else [f"found the frontiers {found}, expected {expected}"]
+    if not any(1 < size < len(rows) for size in sizes):
+        wrong.append(f"frontiers of {sizes} members out of {len(rows)} tell nothing")
+    return wrong
+
+
 def mutants(html):
     """Pages with one fault each, and a word of what must be said of it."""
     policy = html[html.index('<meta http-equiv="Content-Security-Policy"'):]
@@ -89,6 +134,7 @@ def mutants(html):
         "a request": (html.replace(policy, "").replace("</header>", '</header><img src="https://example.org/a.png">'), "request: https://example.org/a.png"),
         "a wide page": (html.replace(policy, "").replace("</header>", '<p style="width: 3000px; max-width: none">wide</p></header>'), "pixels wide"),
         "charts that stay away": (html.replace(policy, "").replace("figure.chart = new Chart(figure.canvas, config);", "figure.chart = {};"), "charts with"),
+        "marks swapped": (html.replace(policy, "").replace("(low > 0) === (goal === 'max')", "(low > 0) !== (goal === 'max')"), "is marked"),
         "one scheme": (html.replace(policy, "").replace("@media (prefers-color-scheme: dark)", "@media (min-width: 99999px)"), "follow the colour scheme"),
     }
 
@@ -122,6 +168,7 @@ def main():
                       "Limits and notes"]
             if titles != wanted:
                 problems.append(f"found the sections {titles}, expected {wanted}")
+            problems += frontier_differs(browser, programs, ledger.folder, experiment)
             problems += paste(browser, programs, ledger.folder, pathlib.Path(scratch))
             for name, (page, word) in mutants(html).items():
                 mutant = pathlib.Path(scratch) / "mutant.html"
@@ -133,7 +180,7 @@ def main():
                 if not found or not any(word in one for one in found):
                     problems.append(f"the page with {name} passes; it was said of it: {found}")
         assert not problems, "\n".join(problems)
-        print("report: 4 settings, 8 faulty pages: all right")
+        print("report: 4 settings, 9 faulty pages: all right")
 
 
 if __name__ == "__main__":

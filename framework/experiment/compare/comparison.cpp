@@ -13,6 +13,7 @@
 #include "experiment/compare/comparison_part.hpp"
 #include "experiment/compare/evidence.hpp"
 #include "experiment/compare/frontier.hpp"
+#include "experiment/compare/more_seeds.hpp"
 #include "experiment/compare/sample_comparison.hpp"
 #include "experiment/trials/metric_words.hpp"
 
@@ -22,6 +23,15 @@ namespace {
 ComparedMetric compared(const EvidenceMetric& metric) {
   return {metric.name,     metric.goal, metric.unit, metric.definition, metric.revision, metric.timing, metric.kind == "samples",
           metric.by_sample};
+}
+
+// Two revisions of a metric are two metrics: the newer one has the name.
+void name_revisions(ComparedPart& part) {
+  const auto names = part.metrics;
+  for (auto& metric : part.metrics)
+    if (std::any_of(names.begin(), names.end(),
+                    [&](const auto& other) { return other.name == metric.name && other.revision > metric.revision; }))
+      metric.name += fmt::format(" (revision {})", metric.revision);
 }
 
 // Part → names of its metrics.
@@ -67,10 +77,10 @@ void add_parts(SQLite::Database& database, const Evidence& evidence, const Compa
     for (const auto& [slot, stage] : trial.stages) {
       const auto& name = evidence.slots[slot];
       if (name == kCalibration) continue;
-      for (const auto& [metric, value, n] : evidence.stages.at(stage).values) {
+      for (const auto& [metric, value, n, numbers] : evidence.stages.at(stage).values) {
         auto& builder = builder_of_slot[slot];
         if (!builder) builder = &builders.try_emplace(part_of(name), part_of(name), evidence, baselines).first->second;
-        builder->add(trial.cell, trial.seed, stage, metrics.at(metric), value);
+        builder->add(trial.cell, trial.seed, stage, metrics.at(metric), value, numbers);
       }
     }
   for (auto& [name, builder] : builders) {
@@ -80,8 +90,8 @@ void add_parts(SQLite::Database& database, const Evidence& evidence, const Compa
     if (!asked.empty() && named == asked.end()) continue;
     const auto names = asked.empty() ? std::vector<std::string>() : named->second;
     compare_samples(database, evidence, names, builder, part, comparison);
-    if (!request.frontiers) continue;
-    auto frontiers = frontiers_of(facts, builder, part, names);
+    if (request.frontiers == FrontierDetail::kNone) continue;
+    auto frontiers = frontiers_of(facts, builder, part, names, request.frontiers == FrontierDetail::kRivals);
     std::move(frontiers.begin(), frontiers.end(), std::back_inserter(comparison.frontiers));
   }
 }
@@ -180,8 +190,12 @@ Comparison compare(SQLite::Database& database, const ComparisonRequest& request)
   const auto asked = asked_for(evidence, request);
   add_parts(database, evidence, request, asked, baselines, facts, comparison);
   choose_metrics(comparison, asked);
+  for (auto& part : comparison.parts) name_revisions(part);
   comparison.controls = controls_of(database, evidence, facts, baselines);
   comparison.cost = cost_of(database, evidence);
+  std::vector<int64_t> seeds(evidence.cells.size());
+  for (const auto& trial : evidence.trials) comparison.seeds = std::max(comparison.seeds, ++seeds[trial.cell]);
+  comparison.more_seeds = more_seeds(comparison);
   return comparison;
 }
 

@@ -22,13 +22,21 @@ struct ComparedMetric {
   bool by_sample = false;  // one number a sample; a stage's number is their mean
 };
 
+// Seeds that are no pair: both cells have the same stage there; only one of the two has a number.
+struct UnpairedSeeds {
+  std::vector<int64_t> shared, row_only, base_only;
+};
+
 struct ComparedValue {
   Estimate estimate;
-  std::optional<double> difference;        // from the baseline: the mean over pairs of equal seed, else of the means; none for the baseline
-  std::optional<PairedDifference> paired;  // from the baseline, by seed; none without a pair of distinct stages
+  std::optional<double> difference;        // from the baseline: the mean over pairs of equal seed; none without a pair of distinct stages
+  std::optional<PairedDifference> paired;  // the same with its interval and p
   std::optional<double> p_holm;            // of paired->p, corrected for the rows that are compared on this metric
-  std::vector<int64_t> nan_seeds;          // where the stage's number is NaN
-  std::optional<Estimate> over_samples;    // of a per-sample metric that was named: units are samples, the models held fixed
+  int64_t comparisons = 1;                 // how many rows those are
+  UnpairedSeeds unpaired;
+  std::vector<int64_t> nan_seeds, infinite_seeds;  // where the stage's number is NaN, or infinite
+  int64_t least_samples = 0, most_samples = 0;     // of a per-sample metric: samples with a number, a stage
+  std::optional<Estimate> over_samples;            // of a per-sample metric that was named: units are samples, the models held fixed
 };
 
 struct ComparedRow {
@@ -37,9 +45,7 @@ struct ComparedRow {
   int64_t stages = 0;                                // distinct ones
   std::vector<std::optional<ComparedValue>> values;  // by metric
   std::string from;                                  // the cell that it is compared with; empty: with none
-  // Seeds that are no pair, over all metrics: both cells have the same stage there; only one of the two has a number.
-  std::vector<int64_t> shared_seeds, row_only_seeds, base_only_seeds;
-  std::vector<int64_t> missing_seeds;   // of its first cell: asked for, and nothing of this part is done
+  std::vector<int64_t> missing_seeds;                // of its first cell: asked for, and nothing of this part is done
   std::vector<std::string> same_slots;  // stages that it and `from` have in common wherever both have the seed: "data", "tokenizer", …
 };
 
@@ -64,13 +70,14 @@ struct ComparedSamples {
 struct FrontierRival {
   std::vector<std::string> cells;
   PairedDifference difference;  // in quality, of the dominated one from this one
-  bool decided = false;         // its interval excludes 0
+  bool decided = false;         // its interval excludes 0, on the side of this one
 };
 struct FrontierPoint {
   size_t row = 0;  // of the part
   std::vector<std::string> cells;
   Estimate cost, quality;
-  std::vector<FrontierRival> dominated_by;  // members of the frontier; empty: it is one
+  bool on_frontier = false;
+  std::vector<FrontierRival> dominated_by;  // members of the frontier, where they were asked for
 };
 // One quality of one part against one cost: see frontier.hpp.
 struct Frontier {
@@ -80,9 +87,19 @@ struct Frontier {
   int64_t environments = 1;           // in which samples were made, for a cost that a clock tells; above 1 there are no points
 };
 
+// See more_seeds.hpp.
+struct MoreSeeds {
+  bool reach = false;              // so few pairs cannot reach p = 0.05, whatever they show
+  std::string part, metric;        // of which comparison
+  std::vector<std::string> cells;  // of the row
+  int64_t pairs = 0, comparisons = 1;
+  double least_p = 1;  // the smallest p that so many pairs can give, Holm's correction included
+  int64_t seeds = 0;   // a cell in all: those it has and those to add
+};
+
 struct Comparison {
   std::string experiment, question, baseline, source;  // source: the file as it was named
-  int64_t trials = 0, trials_done = 0;
+  int64_t trials = 0, trials_done = 0, seeds = 0;      // seeds: of the cell that has most
   std::vector<ComparedPart> parts;
   std::vector<ComparedSamples> samples;
   int64_t read_scores = 0, unread_scores = 0;  // per-sample scores, where no metric was named
@@ -90,14 +107,17 @@ struct Comparison {
   Controls controls;
   std::vector<ExcludedTrial> excluded;
   std::vector<PinnedStage> pinned;
+  std::optional<MoreSeeds> more_seeds;
   std::vector<std::string> retired;  // cells of older versions of the file that have finished trials; they are left out
   ComparedPart cost;                 // processor seconds of each stage of the pipeline
 };
 
+enum class FrontierDetail { kNone, kMembers, kRivals };  // kRivals: for each cell that is none, by which members it is dominated
+
 struct ComparisonRequest {
   std::string experiment;
   std::vector<std::string> metrics;  // words, see metrics_named(); empty: one number a stage, those with a goal or a constant count
-  bool frontiers = false;
+  FrontierDetail frontiers = FrontierDetail::kNone;
   std::string verb = "compare";  // for errors
 };
 
@@ -107,10 +127,11 @@ inline constexpr const char* kCalibration = "evaluation.calibration";
 // Current cells and published stages only. Throws Error(bad_config) on an unknown experiment or metric, with the nearest name.
 Comparison compare(SQLite::Database& database, const ComparisonRequest& request);
 // One object: experiment, question, baseline, trials, trials_done; parts [{name, metrics, rows, calibration}]: a row has cells, baseline,
-// stages, values {metric: {n, n_nan, nan_seeds, mean, sd, interval95, difference, paired {…, p, p_holm, least_p, detectable},
-// over_samples}} and, where it is compared, from, same_stages, seeds_missing, seeds_unpaired; sample_differences and sample_scores_unread;
-// frontiers (where they were asked for); controls {differences, uncontrolled, budgets}; excluded, retired_cells, pinned; cost (a part).
-// Fields are added, never changed. Numbers that are none are "nan", "inf", "-inf".
+// stages, values {metric: {n, n_nan, nan_seeds, mean, sd, interval95, difference, paired {…, p, p_holm, comparisons, least_p, detectable,
+// pairs_missing}, over_samples, seeds_unpaired}} and, where it is compared, from, same_stages, seeds_missing, seeds_unpaired (of all its
+// metrics); sample_differences and sample_scores_unread; more_seeds; frontiers (where they were asked for); controls {differences,
+// uncontrolled, budgets}; excluded, retired_cells, pinned; cost (a part). Fields are added, never changed. Numbers that are none are "nan",
+// "inf", "-inf".
 Json to_json(const Comparison& comparison);
 
 // The experiment of that name, or the only one that ends with it. Throws Error(bad_config).

@@ -1,4 +1,7 @@
 // A comparison as JSON: everything that the text says and what it leaves out.
+#include <cmath>
+#include <set>
+
 #include "experiment/compare/comparison.hpp"
 #include "experiment/compare/frontier.hpp"
 
@@ -14,25 +17,51 @@ Json estimate_json(const Estimate& e) {
   return json;
 }
 
-Json paired_json(const PairedDifference& paired, const std::optional<double>& p_holm) {
+Json paired_json(const PairedDifference& paired, const std::optional<double>& p_holm, int64_t comparisons) {
   Json json = estimate_json(paired.estimate);
   json["least_p"] = paired.least_p;
   if (paired.p) json["p"] = *paired.p;
-  if (p_holm) json["p_holm"] = *p_holm;
+  if (p_holm) json["p_holm"] = *p_holm, json["comparisons"] = comparisons;
   if (paired.detectable) json["detectable"] = encode_number(*paired.detectable);
+  if (const auto missing = pairs_missing(paired, comparisons); missing && std::isfinite(*missing))
+    json["pairs_missing"] = static_cast<int64_t>(*missing);
+  else if (missing)
+    json["pairs_missing"] = "inf";
   return json;
+}
+
+Json unpaired_json(const UnpairedSeeds& seeds) {
+  return {{"same_stage", seeds.shared}, {"row_only", seeds.row_only}, {"baseline_only", seeds.base_only}};
+}
+
+// Over all metrics of a row.
+UnpairedSeeds union_of_unpaired(const ComparedRow& row) {
+  UnpairedSeeds all;
+  const auto join = [&](std::vector<int64_t> UnpairedSeeds::*list) {
+    std::set<int64_t> seeds;
+    for (const auto& value : row.values)
+      if (value) seeds.insert((value->unpaired.*list).begin(), (value->unpaired.*list).end());
+    (all.*list).assign(seeds.begin(), seeds.end());
+  };
+  join(&UnpairedSeeds::shared);
+  join(&UnpairedSeeds::row_only);
+  join(&UnpairedSeeds::base_only);
+  return all;
 }
 
 Json row_json(const ComparedPart& part, const ComparedRow& row) {
   Json values = Json::object();
   for (size_t i = 0; i < part.metrics.size(); ++i) {
     if (!row.values[i]) continue;
-    const auto& [e, difference, paired, p_holm, nan_seeds, over_samples] = *row.values[i];
-    Json value = estimate_json(e);
-    if (difference) value["difference"] = encode_number(*difference);
-    if (!nan_seeds.empty()) value["nan_seeds"] = nan_seeds;
-    if (paired) value["paired"] = paired_json(*paired, p_holm);
-    if (over_samples) value["over_samples"] = estimate_json(*over_samples);
+    const auto& one = *row.values[i];
+    Json value = estimate_json(one.estimate);
+    if (one.difference) value["difference"] = encode_number(*one.difference);
+    if (!one.nan_seeds.empty()) value["nan_seeds"] = one.nan_seeds;
+    if (!one.infinite_seeds.empty()) value["infinite_seeds"] = one.infinite_seeds;
+    if (part.metrics[i].by_sample) value["samples"] = {one.least_samples, one.most_samples};
+    if (one.paired) value["paired"] = paired_json(*one.paired, one.p_holm, one.comparisons);
+    if (!row.from.empty()) value["seeds_unpaired"] = unpaired_json(one.unpaired);
+    if (one.over_samples) value["over_samples"] = estimate_json(*one.over_samples);
     values[part.metrics[i].name] = std::move(value);
   }
   Json json = {{"cells", row.cells}, {"baseline", row.baseline}, {"stages", row.stages}, {"values", std::move(values)}};
@@ -40,7 +69,7 @@ Json row_json(const ComparedPart& part, const ComparedRow& row) {
   if (row.from.empty()) return json;
   json["from"] = row.from;
   json["same_stages"] = row.same_slots;
-  json["seeds_unpaired"] = {{"same_stage", row.shared_seeds}, {"row_only", row.row_only_seeds}, {"baseline_only", row.base_only_seeds}};
+  json["seeds_unpaired"] = unpaired_json(union_of_unpaired(row));
   return json;
 }
 
@@ -50,7 +79,7 @@ Json samples_json(const ComparedSamples& one) {
   if (!one.same_data) return json;
   json["samples"] = d.samples, json["samples_left_out"] = d.left_out;
   json["these_models"] = estimate_json(d.these_models);
-  json["other_trainings"] = paired_json(d.other_trainings, std::nullopt);
+  json["other_trainings"] = paired_json(d.other_trainings, std::nullopt, 1);
   if (d.both_half_width) json["both"] = {{"interval95", interval_json(d.these_models.mean, *d.both_half_width)}};
   return json;
 }
@@ -69,6 +98,12 @@ Json part_json(const ComparedPart& part) {
   for (const auto& row : part.rows) rows.push_back(row_json(part, row));
   for (const auto& row : part.calibration) calibration.push_back(row_json(part, row));
   return {{"name", part.name}, {"metrics", std::move(metrics)}, {"rows", std::move(rows)}, {"calibration", std::move(calibration)}};
+}
+
+Json more_seeds_json(const MoreSeeds& more) {
+  return {{"reach", more.reach},     {"part", more.part},   {"metric", more.metric},
+          {"cells", more.cells},     {"pairs", more.pairs}, {"comparisons", more.comparisons},
+          {"least_p", more.least_p}, {"seeds", more.seeds}};
 }
 
 }  // namespace
@@ -94,6 +129,7 @@ Json to_json(const Comparison& comparison) {
           {"excluded", to_json(comparison.excluded)},
           {"retired_cells", comparison.retired},
           {"pinned", std::move(pinned)},
+          {"more_seeds", comparison.more_seeds ? more_seeds_json(*comparison.more_seeds) : Json()},
           {"cost", part_json(comparison.cost)}};
 }
 

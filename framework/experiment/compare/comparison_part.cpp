@@ -27,7 +27,15 @@ ComparedRow row_of(const std::vector<Scores>& by_metric) {
     auto& value = *row.values[i];
     value.estimate = estimate_of(by_metric[i]);
     for (const auto& one : by_metric[i])
-      if (std::isnan(one.value)) value.nan_seeds.push_back(one.seed);
+      if (std::isnan(one.value))
+        value.nan_seeds.push_back(one.seed);
+      else if (std::isinf(one.value))
+        value.infinite_seeds.push_back(one.seed);
+    value.least_samples = by_metric[i].front().samples;
+    for (const auto& one : by_metric[i]) {
+      value.least_samples = std::min(value.least_samples, one.samples);
+      value.most_samples = std::max(value.most_samples, one.samples);
+    }
     row.stages = std::max(row.stages, value.estimate.n + value.estimate.n_nan);
   }
   return row;
@@ -57,12 +65,12 @@ PartBuilder::PartBuilder(std::string name, const Evidence& evidence, const std::
   part_.name = std::move(name);
 }
 
-void PartBuilder::add(size_t cell, int64_t seed, int64_t stage, const ComparedMetric& metric, double value) {
+void PartBuilder::add(size_t cell, int64_t seed, int64_t stage, const ComparedMetric& metric, double value, int64_t samples) {
   size_t i = 0;
   while (i < part_.metrics.size() && (part_.metrics[i].name != metric.name || part_.metrics[i].revision != metric.revision)) ++i;
   if (i == part_.metrics.size()) part_.metrics.push_back(metric);
   if (scores_[cell].size() <= i) scores_[cell].resize(i + 1);
-  scores_[cell][i].push_back({seed, stage, value});
+  scores_[cell][i].push_back({seed, stage, value, samples});
 }
 
 ComparedPart PartBuilder::build() {
@@ -108,25 +116,18 @@ void PartBuilder::compare_with(size_t row_index, size_t cell, size_t base_row, s
   const auto& base = part_.rows[base_row];
   row.from = evidence_.cells[base_cell];
   row.same_slots = same_slots(cell, base_cell);
-  std::set<int64_t> shared, row_only, base_only;
   for (size_t i = 0; i < part_.metrics.size(); ++i) {
     auto& value = row.values[i];
     const auto& from = base.values[i];
     if (!value || !from) continue;
-    value->difference = value->estimate.mean - from->estimate.mean;
     const auto pairing = pair_seeds(scores_[cell][i], scores_[base_cell][i]);
-    shared.insert(pairing.shared.begin(), pairing.shared.end());
-    row_only.insert(pairing.row_only.begin(), pairing.row_only.end());
-    base_only.insert(pairing.base_only.begin(), pairing.base_only.end());
+    value->unpaired = {pairing.shared, pairing.row_only, pairing.base_only};
     if (pairing.clusters.empty()) continue;
     if (part_.metrics[i].by_sample)
       std::find_if(sample_pairings_.rbegin(), sample_pairings_.rend(), [&](const auto& one) { return one.metric == i; })->pairing = pairing;
     value->paired = paired_difference(pairing.differences());
     if (value->paired->estimate.n > 0) value->difference = value->paired->estimate.mean;
   }
-  row.shared_seeds.assign(shared.begin(), shared.end());
-  row.row_only_seeds.assign(row_only.begin(), row_only.end());
-  row.base_only_seeds.assign(base_only.begin(), base_only.end());
 }
 
 // The trials of a cell stand together.
@@ -181,7 +182,10 @@ void PartBuilder::correct() {
         p.push_back(*row.values[i]->paired->p);
       }
     const auto adjusted = holm(p);
-    for (size_t k = 0; k < compared.size(); ++k) compared[k]->p_holm = adjusted[k];
+    for (size_t k = 0; k < compared.size(); ++k) {
+      compared[k]->p_holm = adjusted[k];
+      compared[k]->comparisons = static_cast<int64_t>(compared.size());
+    }
   }
 }
 
@@ -198,12 +202,12 @@ std::vector<ComparedRow> calibration_rows(const Evidence& evidence, const Compar
   for (const auto& trial : evidence.trials)
     for (const auto& [slot, stage] : trial.stages) {
       if (evidence.slots[slot] != kCalibration) continue;
-      for (const auto& [metric, value, n] : evidence.stages.at(stage).values) {
+      for (const auto& [metric, value, n, numbers] : evidence.stages.at(stage).values) {
         const auto column = columns.find(metric);
         if (column == columns.end()) continue;
         const auto [place, is_new] = found.try_emplace(column->second.first, part.metrics.size());
         if (is_new) order.push_back(place->first);
-        place->second[column->second.second].push_back({trial.seed, stage, value});
+        place->second[column->second.second].push_back({trial.seed, stage, value, numbers});
       }
     }
   std::vector<ComparedRow> rows;

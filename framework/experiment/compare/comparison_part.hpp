@@ -18,7 +18,7 @@ class PartBuilder {
   // `evidence` and `baselines` outlive the builder.
   PartBuilder(std::string name, const Evidence& evidence, const std::vector<size_t>& baselines);
   // In the order of cells and seeds.
-  void add(size_t cell, int64_t seed, int64_t stage, const ComparedMetric& metric, double value);
+  void add(size_t cell, int64_t seed, int64_t stage, const ComparedMetric& metric, double value, int64_t samples = 0);
   ComparedPart build();
   // Once built: by row and metric.
   const Scores& scores(size_t row, size_t metric) const { return scores_[first_cells_[row]][metric]; }

@@ -91,7 +91,7 @@ void read_values(SQLite::Database& database, Evidence& evidence) {
     if (stage.kind != "evaluation" && about.goal == "none") return;
     const int64_t numbers = row.getColumn(4).getInt64();
     const double mean = numbers > 0 ? column_or_nan(row, 3) / static_cast<double>(numbers) : kNoNumber;
-    stage.values.push_back({metric, about.by_sample ? mean : column_or_nan(row, 2), row.getColumn(5).getInt64()});
+    stage.values.push_back({metric, about.by_sample ? mean : column_or_nan(row, 2), row.getColumn(5).getInt64(), numbers});
   };
   const std::string columns = "SELECT stage, metric, last, sum, n - n_nan, n, steps FROM summary ";
   SQLite::Statement count(database, "SELECT count(*) FROM stage");

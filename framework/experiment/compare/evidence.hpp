@@ -19,9 +19,10 @@ struct EvidenceMetric {
 };
 
 struct EvidenceValue {
-  int64_t metric = 0;  // id
-  double value = 0;    // NaN where it is none
-  int64_t n = 0;       // of steps or samples
+  int64_t metric = 0;   // id
+  double value = 0;     // NaN where it is none
+  int64_t n = 0;        // of steps or samples
+  int64_t numbers = 0;  // those that are not NaN
 };
 
 struct EvidenceStage {

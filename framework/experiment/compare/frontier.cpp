@@ -18,23 +18,29 @@ bool dominates(const Frontier& frontier, const FrontierPoint& a, const FrontierP
 }
 
 // Cheapest first, of equal cost the better one: whoever is dominated stands behind one that dominates it.
-void find_dominated(Frontier& frontier, const PartBuilder& builder, size_t quality) {
+void find_dominated(Frontier& frontier) {
   auto& points = frontier.points;
   std::stable_sort(points.begin(), points.end(), [&](const FrontierPoint& a, const FrontierPoint& b) {
     return a.cost.mean != b.cost.mean ? a.cost.mean < b.cost.mean : better_by(frontier.quality, a.quality.mean, b.quality.mean) > 0;
   });
   std::vector<const FrontierPoint*> members;
   for (auto& point : points) {
-    for (const auto* member : members) {
-      if (!dominates(frontier, *member, point)) continue;
-      const auto pairing = pair_seeds(builder.scores(point.row, quality), builder.scores(member->row, quality));
-      FrontierRival rival{member->cells, paired_difference(pairing.differences()), false};
+    point.on_frontier =
+        std::none_of(members.begin(), members.end(), [&](const auto* member) { return dominates(frontier, *member, point); });
+    if (point.on_frontier) members.push_back(&point);
+  }
+}
+
+void add_rivals(Frontier& frontier, const PartBuilder& builder, size_t quality) {
+  for (auto& point : frontier.points)
+    for (const auto& member : frontier.points) {
+      if (!member.on_frontier || !dominates(frontier, member, point)) continue;
+      const auto pairing = pair_seeds(builder.scores(point.row, quality), builder.scores(member.row, quality));
+      FrontierRival rival{member.cells, paired_difference(pairing.differences()), false};
       const auto& e = rival.difference.estimate;
-      rival.decided = e.half_width && std::abs(e.mean) > *e.half_width;
+      rival.decided = e.half_width && better_by(frontier.quality, 0, e.mean) > *e.half_width;
       point.dominated_by.push_back(std::move(rival));
     }
-    if (point.dominated_by.empty()) members.push_back(&point);
-  }
 }
 
 // Of the stages that made the samples: the descriptions of their environments.
@@ -48,7 +54,7 @@ std::set<std::string> environments_of(const StageFacts& facts, const PartBuilder
 }  // namespace
 
 std::vector<Frontier> frontiers_of(const StageFacts& facts, const PartBuilder& builder, const ComparedPart& part,
-                                   const std::vector<std::string>& names) {
+                                   const std::vector<std::string>& names, bool rivals) {
   std::vector<Frontier> frontiers;
   for (size_t cost = 0; cost < part.metrics.size(); ++cost) {
     if (!part.metrics[cost].cost) continue;
@@ -65,9 +71,10 @@ std::vector<Frontier> frontiers_of(const StageFacts& facts, const PartBuilder& b
       for (size_t row = 0; row < part.rows.size(); ++row) {
         const auto &paid = part.rows[row].values[cost], &reached = part.rows[row].values[quality];
         if (paid && reached && paid->estimate.n > 0 && reached->estimate.n > 0)
-          frontier.points.push_back({row, part.rows[row].cells, paid->estimate, reached->estimate, {}});
+          frontier.points.push_back({row, part.rows[row].cells, paid->estimate, reached->estimate, false, {}});
       }
-      find_dominated(frontier, builder, quality);
+      find_dominated(frontier);
+      if (rivals) add_rivals(frontier, builder, quality);
       if (!frontier.points.empty()) frontiers.push_back(std::move(frontier));
     }
   }
@@ -93,7 +100,7 @@ Json to_json(const Frontier& frontier) {
                       {"cost", encode_number(point.cost.mean)},
                       {"quality", encode_number(point.quality.mean)},
                       {"n", point.quality.n},
-                      {"on_frontier", point.dominated_by.empty()},
+                      {"on_frontier", point.on_frontier},
                       {"dominated_by", std::move(rivals)}});
   }
   json["points"] = std::move(points);

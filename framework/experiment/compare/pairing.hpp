@@ -10,6 +10,7 @@ namespace tessera {
 struct Scored {
   int64_t seed = 0, stage = 0;
   double value = 0;
+  int64_t samples = 0;  // of a per-sample metric: how many have a number
 };
 using Scores = std::vector<Scored>;  // of one cell and metric; each seed at most once, ascending
 

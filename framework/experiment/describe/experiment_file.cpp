@@ -16,6 +16,7 @@ namespace {
 
 constexpr const char* kCommandLine = "command line";
 // Words at the top of an experiment file that are neither settings nor axes.
+constexpr int64_t kMostSeeds = 10000;
 const std::vector<std::string> kReserved = {"question", "extends", "seeds", "baseline", "run"};
 
 bool is_reserved(const std::string& word) {
@@ -115,13 +116,32 @@ class Reader {
       const auto key = word.substr(0, equals);
       const auto values = split_values(word.substr(equals + 1));
       if (values.size() == 1) {
-        replace(command_line_, {key, parse_config_value(values[0], kCommandLine), kCommandLine, kCommandLine, fs::current_path()});
+        Json value = parse_config_value(values[0], kCommandLine);
+        if (key == "seeds") value = extended_seeds(own, std::move(value));
+        replace(command_line_, {key, std::move(value), kCommandLine, kCommandLine, fs::current_path()});
         continue;
       }
       Json points = Json::array();
       for (const auto& value : values) points.push_back(parse_config_value(value, kCommandLine));
       replace(command_line_, {axis_key(key), points, kCommandLine, kCommandLine, fs::current_path()});
     }
+  }
+
+  // A number of seeds where a list was said before: those of the list first.
+  Json extended_seeds(const std::vector<Entry>& own, Json value) const {
+    const Json* before = nullptr;
+    for (const auto* entries : {&own, &command_line_})
+      for (const auto& entry : *entries)
+        if (entry.key == "seeds") before = &entry.value;
+    if (!before || !before->is_array() || !value.is_number_integer() || value.get<int64_t>() < 1 || value.get<int64_t>() > kMostSeeds)
+      return value;
+    const auto wanted = value.get<size_t>();
+    Json seeds = Json::array();
+    for (const auto& seed : *before)
+      if (seeds.size() < wanted) seeds.push_back(seed);
+    for (int64_t seed = 0; seeds.size() < wanted; ++seed)
+      if (std::find(before->begin(), before->end(), Json(seed)) == before->end()) seeds.push_back(seed);
+    return seeds;
   }
 
   // Several values of a setting are a grid, of an arm's setting a grid of that arm; of anything else a list.
@@ -204,11 +224,10 @@ class Reader {
   }
 
   void read_seeds(const Entry& entry) {
-    constexpr int64_t kMost = 10000;
     const Json& value = entry.value;
     const auto is_seed = [](const Json& v) { return v.is_number_integer() && v.get<int64_t>() >= 0; };
     std::vector<int64_t> seeds;
-    if (value.is_number_integer() && value.get<int64_t>() >= 1 && value.get<int64_t>() <= kMost) {
+    if (value.is_number_integer() && value.get<int64_t>() >= 1 && value.get<int64_t>() <= kMostSeeds) {
       for (int64_t i = 0; i < value.get<int64_t>(); ++i) seeds.push_back(i);
     } else if (value.is_array() && !value.empty() && std::all_of(value.begin(), value.end(), is_seed)) {
       seeds = value.get<std::vector<int64_t>>();
@@ -217,7 +236,7 @@ class Reader {
     if (seeds.empty())
       problems_.add(entry.origin, entry.key,
                     fmt::format("found {}, expected a number of seeds from 1 to {}, or a list of different seeds of at least 0",
-                                shown(value), kMost));
+                                shown(value), kMostSeeds));
     else
       experiment_.seeds = std::move(seeds);
   }

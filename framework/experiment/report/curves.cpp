@@ -17,7 +17,7 @@ namespace {
 struct Series {
   std::vector<std::string> cells;
   std::set<int64_t> stages;
-  int64_t points = 0;  // of the stage that has most
+  int64_t points = 0, longest = 0;  // of the stage that has most, and its id
 };
 
 struct Curve {
@@ -30,7 +30,7 @@ struct Curve {
 struct CellStages {
   std::string cell;
   std::set<int64_t> stages;
-  int64_t points = 0;
+  int64_t points = 0, longest = 0;
 };
 
 // Cells whose stages are the same ones are one series.
@@ -38,9 +38,8 @@ std::vector<Series> series_of(const std::vector<CellStages>& cells) {
   std::vector<Series> all;
   for (const auto& one : cells) {
     auto same = std::find_if(all.begin(), all.end(), [&](const Series& series) { return series.stages == one.stages; });
-    if (same == all.end()) same = all.insert(all.end(), {{}, one.stages, 0});
+    if (same == all.end()) same = all.insert(all.end(), {{}, one.stages, one.points, one.longest});
     same->cells.push_back(one.cell);
-    same->points = std::max(same->points, one.points);
   }
   return all;
 }
@@ -60,9 +59,10 @@ std::vector<Curve> curves_of(SQLite::Database& database, const std::string& expe
     auto& [curve, cells] = found[{text(1), text(4), row.getColumn(3).getInt64()}];
     if (cells.empty())
       curve = {text(1), text(4), text(5), text(6), text(7), row.getColumn(3).getInt64(), row.getColumn(8).getInt() != 0, {}};
-    if (cells.empty() || cells.back().cell != text(0)) cells.push_back({text(0), {}, 0});
+    if (cells.empty() || cells.back().cell != text(0)) cells.push_back({text(0), {}, 0, 0});
     cells.back().stages.insert(row.getColumn(2).getInt64());
-    cells.back().points = std::max(cells.back().points, row.getColumn(9).getInt64());
+    if (const int64_t points = row.getColumn(9).getInt64(); points > cells.back().points)
+      cells.back().points = points, cells.back().longest = row.getColumn(2).getInt64();
   }
   std::vector<Curve> curves;
   for (auto& [key, one] : found) {
@@ -97,9 +97,8 @@ class PointReader {
         one_(database, "SELECT value FROM point WHERE stage = ?1 AND metric = ?2 AND step = ?3") {}
 
   // Evenly spread among the steps that the stage has.
-  std::vector<int64_t> spread_steps(int64_t stage, int64_t metric, int64_t points, int64_t wanted) {
+  std::vector<int64_t> spread_steps(int64_t stage, int64_t metric, int64_t wanted) {
     std::vector<int64_t> all, chosen;
-    all.reserve(static_cast<size_t>(points));
     start(steps_, stage, metric);
     while (steps_.executeStep()) all.push_back(steps_.getColumn(0).getInt64());
     const auto last = static_cast<int64_t>(all.size()) - 1;
@@ -127,8 +126,10 @@ class PointReader {
     statement.bind(1, stage);
     statement.bind(2, metric);
   }
+  // NaN and infinities have no place in a mean that is drawn.
   static void add(SQLite::Statement& row, int column, Gathered& into) {
-    if (!row.isColumnNull(column)) into.add(row.getColumn(column).getDouble());
+    if (row.isColumnNull(column)) return;
+    if (const double value = row.getColumn(column).getDouble(); std::isfinite(value)) into.add(value);
   }
 
   SQLite::Statement steps_, all_, one_;
@@ -137,13 +138,12 @@ class PointReader {
 Json series_json(PointReader& reader, const Series& series, int64_t metric, int64_t most_points) {
   std::map<int64_t, Gathered> by_step;
   const bool all = series.points <= most_points;
-  std::vector<int64_t> steps;
+  const auto steps = all ? std::vector<int64_t>() : reader.spread_steps(series.longest, metric, most_points);
   for (const int64_t stage : series.stages) {
     if (all) {
       reader.read(stage, metric, by_step);
       continue;
     }
-    if (steps.empty()) steps = reader.spread_steps(stage, metric, series.points, most_points);
     reader.read_at(stage, metric, steps, by_step);
   }
   Json x = Json::array(), mean = Json::array(), least = Json::array(), most = Json::array(), n = Json::array();

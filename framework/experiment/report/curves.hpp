@@ -14,7 +14,7 @@ namespace tessera {
 inline constexpr int64_t kMostDrawnPoints = 60'000;
 
 // [{slot, metric, unit, goal, definition, timing, series: [{cells, stages, steps, drawn, x, mean, min, max, n}]}] of published stages of
-// current trials. n is left out where every step has all stages.
+// current trials. n, how many of them have a finite value at the step, is left out where it is all.
 Json training_curves(SQLite::Database& database, const std::string& experiment, int64_t most_points = kMostDrawnPoints);
 
 }  // namespace tessera

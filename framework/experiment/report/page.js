@@ -230,7 +230,7 @@
   const definitions = (part) => folded('What the columns mean', false, () => [table([{ title: 'metric' }, { title: 'definition', long: true }, { title: 'revision', number: true }],
     part.metrics.map((metric) => ({ cells: [heading(metric), metric.definition, metric.revision] })))]);
   function results() {
-    const known = ['experiment', 'question', 'baseline', 'source', 'trials', 'trials_done', 'parts', 'cost', 'sample_differences', 'pinned', 'excluded', 'retired_cells', 'controls', 'frontiers'];
+    const known = ['experiment', 'question', 'baseline', 'source', 'trials', 'trials_done', 'parts', 'cost', 'sample_differences', 'pinned', 'excluded', 'retired_cells', 'controls', 'frontiers', 'more_seeds'];
     const more = Object.entries(comparison).filter(([key, value]) => !known.includes(key) && value && !(Array.isArray(value) && !value.length));
     section('results', 'Results',
       comparison.parts.length ? make('p', {}, 'Mean ± standard deviation over n distinct stages; ↑ more is better, ↓ less; bold: the best mean.'
@@ -258,6 +258,17 @@
       ...kinds.map((kind) => interval(one[kind]))] })), `Differences from ${data.baseline}, sample by sample`, false), sql(data.sql.samples, list[0].metric, list[0].cells[0], list[0].from)];
   }
 
+  // How many seeds more an answer lacks, and the command that adds them.
+  function moreSeeds() {
+    const more = comparison.more_seeds;
+    if (!more) return null;
+    const arms = more.comparisons > 1 ? `, corrected for ${more.comparisons} arms` : '';
+    const pairs = more.pairs === 1 ? '1 pair' : `${more.pairs} pairs`;
+    return [make('p', {}, more.reach ? `${pairs} cannot reach p = 0.05${arms}: the least is ${short(more.least_p)}. More seeds can:`
+      : `Next to be seen, with more seeds: the difference of ${joined(more.cells)} in ${more.part} ${more.metric}, if it is what it seems:`),
+    make('pre', {}, `tessera retry ${shellWord(data.experiment)} --seeds ${more.seeds}`)];
+  }
+
   function effects() {
     const parts = [];
     for (const part of comparison.parts) {
@@ -268,19 +279,21 @@
         return { cells: row.cells, from: row.from ?? data.baseline, mean: number(value.paired.mean), low, high, verdict: verdict(value.paired, metric.goal), value };
       }).filter((one) => Number.isFinite(one.mean)) }))
         // Not a count that the strategy fixes.
-        .filter((one) => one.effects.some((effect) => effect.low === undefined ? effect.mean !== 0 : effect.high - effect.low > 1e-12 * Math.abs(effect.mean)));
+        .filter((one) => one.effects.some((effect) => effect.mean !== 0 && !(one.metric.cost && effect.low === effect.high)));
       if (!list.length) continue;
-      const known = ['n', 'n_nan', 'mean', 'sd', 'interval95', 'p', 'p_holm', 'least_p', 'detectable'];
+      const known = ['n', 'n_nan', 'mean', 'sd', 'interval95', 'p', 'p_holm', 'comparisons', 'least_p', 'detectable', 'pairs_missing'];
       const extra = [...new Set(list.flatMap((one) => one.effects.flatMap((effect) => Object.keys(effect.value.paired))))].filter((key) => !known.includes(key));
       const numbers = () => [table([{ title: 'metric' }, { title: 'arm' }, { title: 'pairs', number: true }, { title: 'Δ', number: true }, { title: '95 % interval' },
         { title: 'p', number: true, hint: 'Exact sign flips' }, { title: 'p Holm', number: true, hint: 'For all arms on one metric' },
         { title: 'least p', number: true, hint: 'The smallest p that so many pairs can give' },
-        { title: '80 % sees', number: true, hint: 'The smallest difference that so many pairs show four times in five' }, ...extra.map((title) => ({ title: title.replaceAll('_', ' ') }))],
+        { title: '80 % sees', number: true, hint: 'The smallest difference that so many pairs show four times in five' },
+        { title: 'more seeds', number: true, hint: 'That many more would show a difference of the size found four times in five' }, ...extra.map((title) => ({ title: title.replaceAll('_', ' ') }))],
       list.flatMap(({ metric, effects: all }) => all.map(({ cells: arm, mean, low, high, verdict: says, value: { paired } }) => {
         const places = decimals(number(paired.sd), mean);
         return { cells: [heading(metric), joined(arm), paired.n, { text: signed(mean, places), sort: mean, class: says },
           low === undefined ? '' : `${signed(low, places)} … ${signed(high, places)}`, ...(low === undefined ? ['', '', ''] : [pValue(paired.p), pValue(paired.p_holm), pValue(paired.least_p)]),
-          paired.detectable === undefined ? '' : number(paired.detectable), ...extra.map((key) => (typeof paired[key] === 'object' ? JSON.stringify(paired[key]) : paired[key] ?? ''))] };
+          paired.detectable === undefined ? '' : number(paired.detectable),
+          paired.pairs_missing === 'inf' ? { text: '>10000', sort: 1e9 } : paired.pairs_missing ?? '', ...extra.map((key) => (typeof paired[key] === 'object' ? JSON.stringify(paired[key]) : paired[key] ?? ''))] };
       })), `Differences from ${data.baseline}: ${part.name}`)];
       const open = parts.length === 0 || list.length * list[0].effects.length <= 60;
       parts.push(make('h3', {}, part.name), folded(list.length === 1 ? '1 metric' : `${list.length} metrics`, open, () => [make('div', { class: 'charts' }, ...list.map(({ metric, effects: all }) =>
@@ -289,7 +302,7 @@
     }
     const samples = sampleTable();
     if (samples) parts.push(make('h3', {}, 'Sample by sample'), ...samples);
-    section('effects', 'Effects', parts.length ? make('p', {}, `Differences from ${data.baseline}, paired by seed, with 95 % t-intervals. Green: better, orange: worse, grey: the interval holds zero.`) : '', parts);
+    section('effects', 'Effects', parts.length ? make('p', {}, `Differences from ${data.baseline}, paired by seed, with 95 % t-intervals. Green: better, orange: worse, grey: the interval holds zero.`) : '', parts.length ? moreSeeds() : '', parts);
   }
 
   function curves() {
@@ -314,21 +327,19 @@
 
   // ---- Cost against quality ----
   const kCosts = ['token_forwards', 'evaluations'];
-  function frontierPoints(part, cost, metric) {
-    const points = part.rows.map((row) => ({ cells: row.cells, colour: colourOf(row.cells), x: number(valueOf(row, { name: cost })?.mean), y: number(valueOf(row, metric)?.mean),
+  function frontierPoints(part, { cost, quality, members }) {
+    const metric = { name: quality };
+    return part.rows.map((row, i) => ({ best: members.includes(i), cells: row.cells, colour: colourOf(row.cells), x: number(valueOf(row, { name: cost })?.mean), y: number(valueOf(row, metric)?.mean),
       low: valueOf(row, metric)?.interval95 && number(valueOf(row, metric).interval95[0]), high: valueOf(row, metric)?.interval95 && number(valueOf(row, metric).interval95[1]) }))
       .filter((one) => Number.isFinite(one.x) && Number.isFinite(one.y));
-    const sign = metric.goal === 'max' ? -1 : 1;
-    for (const one of points) one.best = !points.some((other) => other.x <= one.x && sign * other.y <= sign * one.y && (other.x < one.x || sign * other.y < sign * one.y));
-    return points;
   }
   function frontiers() {
     const found = [];
     for (const part of comparison.parts) {
       const cost = kCosts.find((name) => new Set(part.rows.map((row) => valueOf(row, { name })?.mean)).size > 1);
       if (!cost) continue;
-      const qualities = part.metrics.filter((metric) => metric.goal !== 'none' && !metric.timing && !kCosts.includes(metric.name));
-      const drawn = qualities.map((metric) => ({ metric, points: frontierPoints(part, cost, metric) })).filter((one) => one.points.length > 1);
+      const drawn = data.frontiers.filter((one) => one.part === part.name && one.cost === cost)
+        .map((one) => ({ metric: part.metrics.find((metric) => metric.name === one.quality), points: frontierPoints(part, one) })).filter((one) => one.points.length > 1);
       if (drawn.length) found.push(make('h3', {}, part.name), make('div', { class: 'charts' }, ...drawn.map(({ metric, points }) =>
         figure(heading(metric), `Best for their cost: ${points.filter((one) => one.best).map((one) => joined(one.cells)).slice(0, 8).join(', ')}${points.filter((one) => one.best).length > 8 ? ', …' : ''}`,
           charts.canvas(`${metric.name} against ${cost}`, charts.frontier(points, cost.replaceAll('_', ' '), heading(metric)))))), sql(data.sql.frontier, cost, drawn[0].metric.name));

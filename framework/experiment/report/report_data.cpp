@@ -70,16 +70,18 @@ constexpr Question kDrawn[] = {
      "a.stage "
      "WHERE a.experiment = ?1 AND a.current AND a.done AND a.metric = ?2 AND a.cell = ?3 AND b.cell = ?4 ORDER BY a.slot, a.seed"},
     {"samples",
-     "SELECT a.seed, a.slot, a.step AS sample, a.value AS value, b.value AS baseline, a.value - b.value AS difference FROM v_curve a "
+     "SELECT DISTINCT a.seed, a.slot, a.step AS sample, a.value AS value, b.value AS baseline, a.value - b.value AS difference FROM "
+     "v_curve a "
      "JOIN v_curve b ON b.experiment = a.experiment AND b.slot = a.slot AND b.metric = a.metric AND b.seed = a.seed AND b.step = a.step "
-     "AND b.stage <> a.stage WHERE a.experiment = ?1 AND a.metric = ?2 AND a.cell = ?3 AND b.cell = ?4 ORDER BY a.slot, a.seed, a.step"},
+     "AND b.current AND b.stage <> a.stage WHERE a.experiment = ?1 AND a.current AND a.metric = ?2 AND a.cell = ?3 AND b.cell = ?4 ORDER "
+     "BY a.slot, a.seed, a.step"},
     {"cost",
      "SELECT cell, slot, avg(cpu_seconds) AS cpu_seconds, count(*) AS stages FROM (SELECT DISTINCT t.cell, x.slot, v.stage, v.cpu_seconds "
      "FROM v_trial t JOIN trial_stage x ON x.trial = t.id JOIN v_stage v ON v.id = x.stage WHERE t.experiment = ?1 AND t.current "
      "AND v.state = 'done' AND v.kind <> 'evaluation') GROUP BY cell, slot"},
     {"curves",
      "SELECT cell, slot, step, avg(value) AS mean, min(value) AS min, max(value) AS max, count(*) AS stages FROM "
-     "(SELECT DISTINCT cell, slot, stage, step, value FROM v_curve WHERE experiment = ?1 AND slot = ?2 AND metric = ?3) "
+     "(SELECT DISTINCT cell, slot, stage, step, value FROM v_curve WHERE experiment = ?1 AND slot = ?2 AND metric = ?3 AND current) "
      "GROUP BY cell, slot, step ORDER BY cell, step"},
     {"frontier",
      "SELECT q.cell, q.slot, avg(c.value) AS cost, avg(q.value) AS quality FROM v_score q JOIN v_score c ON c.experiment = q.experiment "
@@ -87,11 +89,12 @@ constexpr Question kDrawn[] = {
      "WHERE q.experiment = ?1 AND q.current AND q.done AND c.done AND q.slot LIKE 'evaluation.samples.%' AND q.metric = ?3 GROUP BY "
      "q.cell, q.slot"},
     {"parallel",
-     "SELECT s.cell, o.key, o.value AS option, avg(s.value) AS mean FROM v_score s JOIN v_cell c ON c.experiment = s.experiment "
-     "AND c.cell_hash = s.cell_hash JOIN option o ON o.cell = c.id WHERE s.experiment = ?1 AND s.current AND s.done AND o.key = ?2 "
-     "AND s.metric = ?3 GROUP BY s.cell"},
+     "SELECT cell, slot, key, option, avg(value) AS mean FROM (SELECT DISTINCT s.cell, s.slot, s.stage, o.key, o.value AS option, s.value "
+     "FROM v_score s JOIN v_cell c ON c.experiment = s.experiment AND c.cell_hash = s.cell_hash JOIN option o ON o.cell = c.id "
+     "WHERE s.experiment = ?1 AND s.current AND s.done AND o.key = ?2 AND s.metric = ?3) GROUP BY cell, slot"},
     {"pictures",
-     "SELECT cell, seed, slot, idx, label, logprob, png FROM v_sample WHERE experiment = ?1 ORDER BY slot, cell, seed, idx LIMIT 64"},
+     "SELECT cell, seed, slot, idx, label, logprob, png FROM v_sample WHERE experiment = ?1 AND current ORDER BY slot, cell, seed, idx "
+     "LIMIT 64"},
 };
 #undef TESSERA_STAGES
 #undef TESSERA_OPTIONS
@@ -105,6 +108,20 @@ Json table_json(SQLite::Database& database, const Question& question, const std:
     rows.push_back(std::move(cells));
   }
   return {{"columns", table.columns}, {"rows", std::move(rows)}, {"sql", question.sql}};
+}
+
+// Which rows of a part are on the frontier of a counted cost and a quality. Their numbers stand in the comparison.
+Json frontiers_json(const Comparison& comparison) {
+  Json list = Json::array();
+  for (const auto& frontier : comparison.frontiers) {
+    if (frontier.cost.timing) continue;
+    Json members = Json::array();
+    for (const auto& point : frontier.points)
+      if (point.on_frontier) members.push_back(point.row);
+    list.push_back(
+        {{"part", frontier.part}, {"cost", frontier.cost.name}, {"quality", frontier.quality.name}, {"members", std::move(members)}});
+  }
+  return list;
 }
 
 Json pictures_json(SQLite::Database& database, const std::filesystem::path& results, const std::string& experiment,
@@ -148,7 +165,9 @@ Json report_data(SQLite::Database& database, const std::filesystem::path& result
                  std::vector<std::string>& notes) {
   // One transaction: one state of the ledger in all tables, and one lock instead of one a question.
   SQLite::Transaction snapshot(database);
-  const auto comparison = compare(database, {request.experiment, {}});
+  auto comparison = compare(database, {request.experiment, {}, FrontierDetail::kMembers});
+  Json frontiers = frontiers_json(comparison);
+  comparison.frontiers.clear();
   Json tables = Json::object(), sql = Json::object();
   for (const auto& question : kTables) tables[question.name] = table_json(database, question, comparison.experiment);
   for (const auto& question : kDrawn) sql[question.name] = question.sql;
@@ -163,6 +182,7 @@ Json report_data(SQLite::Database& database, const std::filesystem::path& result
           {"tables", std::move(tables)},
           {"sql", std::move(sql)},
           {"comparison", to_json(comparison)},
+          {"frontiers", std::move(frontiers)},
           {"curves", std::move(curves)},
           {"pictures", std::move(pictures)},
           {"notes", notes}};

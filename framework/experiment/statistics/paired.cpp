@@ -4,6 +4,7 @@
 #include <boost/math/distributions/non_central_t.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 
@@ -69,16 +70,6 @@ double detectable_effect(int64_t n, double power, double alpha) {
   return high;
 }
 
-std::optional<int64_t> pairs_needed(double effect, double power, double alpha) {
-  int64_t low = 1, high = 10000;  // power(low) < power <= power(high)
-  if (!(paired_power(effect, high, alpha) >= power)) return std::nullopt;
-  while (high - low > 1) {
-    const int64_t middle = (low + high) / 2;
-    (paired_power(effect, middle, alpha) < power ? low : high) = middle;
-  }
-  return high;
-}
-
 namespace {
 
 // A comparison asks it for every arm and metric, and n is nearly always the same.
@@ -90,10 +81,36 @@ double known_detectable_effect(int64_t n) {
 
 }  // namespace
 
+std::optional<int64_t> pairs_needed(double effect) {
+  int64_t low = 1, high = 10000;  // known_detectable_effect(low) > effect >= known_detectable_effect(high)
+  if (!(known_detectable_effect(high) <= effect)) return std::nullopt;
+  while (high - low > 1) {
+    const int64_t middle = (low + high) / 2;
+    (known_detectable_effect(middle) > effect ? low : high) = middle;
+  }
+  return high;
+}
+
+int64_t exact_pairs(int64_t comparisons) {
+  int64_t n = 1;
+  for (double least = 1; least * static_cast<double>(comparisons) > 0.05; least /= 2) ++n;
+  return n;
+}
+
+std::optional<double> pairs_missing(const PairedDifference& paired, int64_t comparisons) {
+  const auto& e = paired.estimate;
+  if (!e.deviation || *e.deviation == 0) return std::nullopt;
+  const auto needed = pairs_needed(std::abs(e.mean) / *e.deviation);
+  if (!needed) return std::numeric_limits<double>::infinity();
+  return static_cast<double>(std::max<int64_t>(0, std::max(*needed, exact_pairs(comparisons)) - e.n));
+}
+
 PairedDifference paired_difference(const std::vector<double>& differences) {
   PairedDifference result;
   result.estimate = estimate(differences);
   const int64_t n = result.estimate.n;
+  // Differences that are equal but for rounding have no spread.
+  if (auto& e = result.estimate; e.deviation && *e.deviation <= 1e-12 * std::abs(e.mean)) e.deviation = 0, e.half_width = 0;
   result.least_p = std::min(1.0, 2 / std::exp2(static_cast<double>(n)));
   std::vector<double> numbers;
   std::copy_if(differences.begin(), differences.end(), std::back_inserter(numbers), [](double d) { return !std::isnan(d); });

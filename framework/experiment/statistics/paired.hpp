@@ -18,6 +18,10 @@ struct PairedDifference {
 
 inline constexpr int64_t kMostSignFlips = 40;
 
+// The fewest pairs whose sign-flip test can reach 0.05 after Holm's correction for so many comparisons: comparisons * 2 / 2^n <= 0.05.
+// 6 for one comparison.
+int64_t exact_pairs(int64_t comparisons);
+
 // Pairs with a NaN are left out and counted in estimate.n_nan.
 PairedDifference paired_difference(const std::vector<double>& differences);
 
@@ -29,8 +33,11 @@ double sign_flip_p(const std::vector<double>& differences);
 double paired_power(double effect, int64_t n, double alpha = 0.05);
 // The effect, in deviations, that n >= 2 pairs see with this power.
 double detectable_effect(int64_t n, double power = 0.8, double alpha = 0.05);
-// Pairs needed to see `effect` deviations with this power; none above 10,000.
-std::optional<int64_t> pairs_needed(double effect, double power = 0.8, double alpha = 0.05);
+// Pairs needed to see `effect` deviations with 80 % power at level 0.05; none above 10,000.
+std::optional<int64_t> pairs_needed(double effect);
+// How many pairs more than there are would show a difference of the size and spread found, with 80 % power (t-test at 0.05), and no
+// fewer in all than exact_pairs(comparisons). None where there is no spread; infinite where more than 10,000 would be needed.
+std::optional<double> pairs_missing(const PairedDifference& paired, int64_t comparisons);
 
 // p-values after Holm's correction for as many comparisons as there are values (Holm 1979), in the same order.
 std::vector<double> holm(const std::vector<double>& p);
