@@ -10,9 +10,12 @@ shift
 tessera=${TESSERA:-build/release/bin/tessera}
 folder=results/experiments/$name
 mkdir -p "$folder"
-"$tessera" compare "$name" --frontier "$@" > "$folder/compare.txt"
+export COLUMNS=160
+"$tessera" compare "$name" "$@" > "$folder/compare.txt"
+"$tessera" compare "$name" --frontier "$@" > "$folder/frontier.txt"
 "$tessera" compare "$name" --frontier --json "$@" > "$folder/compare.json"
-"$tessera" export "$name" --format csv -o "$folder/scores.csv" "$@"
+"$tessera" query --csv "SELECT cell, seed, slot, metric, value FROM v_score WHERE experiment = '$name' AND current AND done AND goal <> 'none'
+  AND (slot LIKE 'evaluation.%' OR slot LIKE 'samples.%') ORDER BY slot, metric, cell, seed" "$@" > "$folder/scores.csv"
 "$tessera" grid "$name" -o "$folder/samples.png" "$@"
 "$tessera" plan "experiments/$name/experiment.toml" "$@" > "$folder/plan.txt"
 ls -l "$folder"

@@ -138,13 +138,15 @@ std::string differences_text(const Comparison& comparison, const CommonOptions& 
   const int64_t fewest = add_differences(comparison, table);
   std::string text;
   if (!table.empty()) {
-    text = fmt::format("\nDifferences from {}, paired by seed: over other trainings\n{}", comparison.baseline, table.text(2));
+    text = "\n" + wrapped(fmt::format("Differences from {}, paired by seed: over other trainings", comparison.baseline), width, 0) +
+           table.text(2, width);
     text += wrapped(
         "p: exact sign flips; p Holm: for all arms on one metric; 80 % sees: the smallest difference that so many pairs show four times in "
         "five; more seeds: to see the difference found.",
         width, 2);
   } else if (fewest == 1) {
-    text = fmt::format("\nDifferences from {}, paired by seed\n  One pair has a difference, and no interval of it.\n", comparison.baseline);
+    text = "\n" + wrapped(fmt::format("Differences from {}, paired by seed", comparison.baseline), width, 0) +
+           "  One pair has a difference, and no interval of it.\n";
   } else {
     return "";
   }
@@ -216,8 +218,11 @@ std::string sample_differences_text(const Comparison& comparison, size_t width) 
     notes += wrapped(fmt::format("{} per-sample scores were not read: name a metric (tessera compare {} METRIC) to compare them.",
                                  comparison.unread_scores, comparison.experiment),
                      width, 2);
-  if (table.empty()) return notes.empty() ? "" : fmt::format("\nDifferences from {}, paired by sample\n{}", comparison.baseline, notes);
-  return fmt::format("\nDifferences from {}, paired by sample (95 % intervals)\n{}", comparison.baseline, table.text(2)) +
+  const auto heading = [&](const char* more) {
+    return "\n" + wrapped(fmt::format("Differences from {}, paired by sample{}", comparison.baseline, more), width, 0);
+  };
+  if (table.empty()) return notes.empty() ? "" : heading("") + notes;
+  return heading(" (95 % intervals)") + table.text(2, width) +
          wrapped(
              "these models: over other samples, for the models as they are trained; other trainings: over other seeds, on these samples; "
              "both: over "
@@ -249,7 +254,7 @@ std::string controls_text(const Comparison& comparison, size_t width) {
   for (const auto& one : controls.budgets)
     table.add({fmt::format("{} {}", one.slot, one.cell), std::to_string(one.steps),
                fmt::format("{:.2f} MB", static_cast<double>(one.weights_bytes) / 1e6)});
-  return table.empty() ? text : text + table.text(2);
+  return table.empty() ? text : text + table.text(2, width);
 }
 
 namespace {
@@ -310,8 +315,9 @@ std::string left_out_text(const Comparison& comparison, size_t width) {
                     width, 2);
   }
   if (!comparison.retired.empty())
-    text += fmt::format("  {} of older versions of the file with finished trials: tessera ls {} --retired\n",
-                        counted(static_cast<int64_t>(comparison.retired.size()), "cell"), comparison.experiment);
+    text += wrapped(fmt::format("{} of older versions of the file with finished trials: tessera ls {} --retired",
+                                counted(static_cast<int64_t>(comparison.retired.size()), "cell"), comparison.experiment),
+                    width, 2);
   return text;
 }
 
