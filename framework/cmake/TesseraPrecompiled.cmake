@@ -1,5 +1,7 @@
-# One precompiled header for every unit that sees torch. Under sanitizers these units are many and slow to build: addresses only, as
-# fast as the compiler can.
+# Two precompiled headers: one for every unit that sees torch, one for all others. A header of ours includes what it uses all the same.
+#
+# Under sanitizers units that see torch are many and slow to build:
+# addresses only, as fast as the compiler can.
 if(TESSERA_ASAN)
   set(TESSERA_TORCH_OPTIONS -O0 -g0 -fno-sanitize=undefined)
 endif()
@@ -10,6 +12,17 @@ target_compile_options(tessera_pch PRIVATE ${TESSERA_TORCH_OPTIONS})
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>" $<$<COMPILE_LANGUAGE:CXX>:-fpch-instantiate-templates>)
 endif()
+
+add_library(tessera_plain_pch OBJECT ${CMAKE_CURRENT_SOURCE_DIR}/framework/cmake/pch.cpp)
+target_link_libraries(tessera_plain_pch PRIVATE fmt::fmt nlohmann_json::nlohmann_json tessera_settings)
+target_precompile_headers(tessera_plain_pch PRIVATE <fmt/format.h> <nlohmann/json.hpp> <algorithm> <filesystem> <fstream> <functional> <map>
+  <optional> <set> <string> <unordered_map> <vector>)
+
+# Is free of LibTorch, with the other one.
+function(tessera_torch_free target)
+  target_link_libraries(${target} PRIVATE tessera_settings)
+  target_precompile_headers(${target} REUSE_FROM tessera_plain_pch)
+endfunction()
 
 # Uses LibTorch, with the shared precompiled header.
 function(tessera_use_torch target)

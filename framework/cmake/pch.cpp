@@ -1,1 +1,1 @@
-// The unit that carries the precompiled header (TesseraLibTorch.cmake).
+// The unit that carries a precompiled header (TesseraPrecompiled.cmake).

@@ -85,6 +85,7 @@ TEST_F(PairedGolden, Holm) {
   const auto p = golden_.at("holm").at("p").get<std::vector<double>>();
   const auto found = holm(p);
   for (size_t i = 0; i < p.size(); ++i) EXPECT_NEAR(found[i], golden_.at("holm").at("adjusted")[i], 1e-12);
+  EXPECT_EQ(holm({0.7, 0.6, 0.01}), (std::vector<double>{1, 1, 0.03})) << "no p is above 1";
 }
 
 TEST(SignFlip, CountsTiesAndZeros) {

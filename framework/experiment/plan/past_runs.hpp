@@ -19,9 +19,10 @@ struct PastCurve {
   std::map<int64_t, double> values;  // by step; NaN where it was none
 };
 
-// Of the stages of the plan that pruning looks at, whether they are complete or not. Empty where nothing is pruned.
 // Keys of the stages that the ledger calls failed: not published, and the last attempt failed.
 std::set<std::string> failed_stages(SQLite::Database& database);
+
+// Of the stages of the plan that pruning looks at, whether they are complete or not. Empty where nothing is pruned.
 std::vector<PastCurve> past_curves(SQLite::Database& database, const Plan& plan, const PrunePolicy& policy);
 
 // A published stage and the time that all its runs took.
