@@ -35,7 +35,7 @@ std::set<std::string> find_metric(SQLite::Database& database, const NamedQuery& 
   SQLite::Statement row(
       database,
       "SELECT DISTINCT x.slot, m.name, m.axis = 'sample', m.goal FROM v_trial v JOIN trial_stage x ON x.trial = v.id JOIN "
-      "summary y ON y.stage = x.stage JOIN metric m ON m.id = y.metric WHERE v.experiment = ? ORDER BY 1, 2");
+      "summary y ON y.stage = x.stage JOIN metric m ON m.id = y.metric WHERE v.experiment = ? AND v.current ORDER BY 1, 2");
   row.bind(1, experiment);
   std::vector<MetricName> metrics;
   while (row.executeStep()) {

@@ -317,6 +317,46 @@ TEST_F(Comparisons, MoreSeedsAreCountedForAllArmsAndNotWhereTheyAddNoPair) {
       << text;
 }
 
+// Of comparisons with too few pairs the one that lacks most is named; where all have enough, the difference that needs fewest seeds.
+TEST_F(Comparisons, MoreSeedsNamesTheFurthestToReachAndTheNearestToSee) {
+  declare({"causal", "masked", "halton"});
+  const auto noise = [](int seed) { return 0.1 * ((7 * seed) % 5 - 2); };
+  const auto add = [&](const std::string& cell, int seed, double easy, double hard) {
+    const auto key = fmt::format("{}-{}", cell, seed);
+    trial(cell, seed, {{"evaluation.prior", key}});
+    make({"evaluation", key, {{"easy", easy}, {"hard", hard}}});
+  };
+  for (int seed = 0; seed < 6; ++seed) {
+    add("causal", seed, 1, 1);
+    add("masked", seed, 1.12 + noise(seed), 1.05 + noise(seed));
+    if (seed < 4) add("halton", seed, 2 + noise(seed), 2 + noise(seed));
+  }
+  auto more = json().at("more_seeds");
+  EXPECT_EQ(more.at("reach"), true);
+  EXPECT_EQ(more.at("cells"), Json({"halton"}));
+  EXPECT_EQ(more.at("pairs"), 4);
+  EXPECT_EQ(more.at("seeds"), 6 + 7 - 4);
+
+  for (int seed = 6; seed < 10; ++seed) {
+    add("causal", seed, 1, 1);
+    add("masked", seed, 1.12 + noise(seed), 1.05 + noise(seed));
+  }
+  for (int seed = 4; seed < 10; ++seed) add("halton", seed, 2 + noise(seed), 2 + noise(seed));
+  const auto found = json();
+  more = found.at("more_seeds");
+  EXPECT_EQ(more.at("reach"), false);
+  int64_t least = 1'000'000, most = 0;
+  for (const auto& row : found.at("parts").at(0).at("rows"))
+    for (const auto& [metric, value] : row.at("values").items())
+      if (value.contains("paired") && value.at("paired").at("pairs_missing") != 0) {
+        least = std::min(least, value.at("paired").at("pairs_missing").get<int64_t>());
+        most = std::max(most, value.at("paired").at("pairs_missing").get<int64_t>());
+      }
+  EXPECT_LT(least, most);
+  EXPECT_EQ(more.at("seeds").get<int64_t>(), 10 + least);
+  EXPECT_EQ(more.at("metric"), "easy");
+}
+
 // An effect that is the same at every seed is one, and infinities are said.
 TEST_F(Comparisons, ConstantEffectsAreShownAndInfinitiesSaid) {
   declare({"causal", "masked"});

@@ -74,6 +74,29 @@ TEST_F(Query, EveryNamedQueryRuns) {
   }
 }
 
+// By hand from write_experiment(): causal has the priors 1 and 3, masked 2 and 4.
+TEST_F(Query, NamedQueriesSayTheNumbersOfCurrentTrials) {
+  const auto best = ask("SELECT cell || ' ' || value || ' ' || stages FROM (" + std::string(named_query("best").sql) +
+                            ") WHERE metric = 'frechet' AND ?1 IS NOT NULL",
+                        {"quick"});
+  ASSERT_EQ(best.rows.size(), 1u);
+  EXPECT_EQ(std::get<std::string>(best.rows[0][0]), "causal 9.5 2");
+  const auto curve = ask(named_query("curve").sql, {"quick", "loss"}).rows;  // cell, slot, step, mean, min, max, stages
+  int causal = 0;
+  for (const auto& row : curve) {
+    EXPECT_NE(std::get<std::string>(row[0]), "retired");
+    if (std::get<std::string>(row[0]) != "causal" || std::get<std::string>(row[1]) != "prior" || std::get<int64_t>(row[2]) != 5) continue;
+    ++causal;
+    EXPECT_DOUBLE_EQ(std::get<double>(row[3]), 2.5);
+    EXPECT_DOUBLE_EQ(std::get<double>(row[4]), 1.5);
+    EXPECT_DOUBLE_EQ(std::get<double>(row[5]), 3.5);
+    EXPECT_EQ(std::get<int64_t>(row[6]), 2);
+  }
+  EXPECT_EQ(causal, 1);
+  EXPECT_EQ(ask("SELECT DISTINCT cell FROM v_curve WHERE NOT current").rows.size(), 1u) << "the view has the retired cell, and says so";
+  EXPECT_EQ(ask("SELECT 1 FROM v_sample WHERE NOT current").rows.size(), 0u);
+}
+
 TEST_F(Query, ViewsHaveTheirDocumentedColumns) {
   for (const auto& view : ledger_views()) {
     std::vector<std::string> documented;

@@ -139,6 +139,48 @@ TEST_F(ReportOfAnExperiment, LongCurvesAreDrawnAtEvenlySpreadSteps) {
     }
 }
 
+// One of three stages stopped early: the curve goes to the end of the others, and an infinity is in no mean.
+TEST(ReportCurves, GoToTheEndOfTheLongestStage) {
+  FakeResults results("report-curves");
+  auto front = results.front("f", 1);
+  FakeResults::declare(front, "quick", {"causal"});
+  for (int seed = 0; seed < 3; ++seed) {
+    const std::string key = fmt::format("p{}", seed);
+    FakeResults::trial(front, "quick", "causal", seed, {{"prior", key}});
+    auto run = results.run("prior", key, 1, 0);
+    run.metric("loss");
+    for (int s = 1; s <= (seed == 0 ? 30 : 100); ++s) run.step(s, {{"loss", seed == 1 && s == 100 ? Json("inf") : Json(seed + s)}});
+    results.publish(run, "prior", key, 1);
+    run.end();
+  }
+  front.end();
+  record(results.folder());
+  auto database = open_read_only(ledger_file(results.folder()));
+  const Json series = training_curves(database, "quick", 1).at(0).at("series").at(0);
+  EXPECT_EQ(series.at("x").back(), 100);
+  EXPECT_EQ(series.at("n").front(), 3);
+  EXPECT_EQ(series.at("n").back(), 1) << "the short one has none, one is infinite";
+  EXPECT_EQ(series.at("mean").back(), 102);
+  EXPECT_EQ(series.at("drawn"), 24);
+}
+
+// The means drawn beside options are those of the SQL below them, part by part.
+TEST_F(ReportOfAnExperiment, ParallelSqlGivesTheMeansOfEachPart) {
+  const Json report = data();
+  const Json found = rows(report.at("sql").at("parallel"), {"quick", "prior.width", "loss"});  // cell, slot, key, option, mean
+  std::map<std::string, double> means;
+  for (const auto& row : found) means[row.at(0).get<std::string>() + " " + row.at(1).get<std::string>()] = row.at(4).get<double>();
+  EXPECT_EQ(means.size(), found.size());
+  for (const auto& part : report.at("comparison").at("parts"))
+    for (const auto& row : part.at("rows")) {
+      if (!row.at("values").contains("loss")) continue;
+      for (const auto& cell : row.at("cells"))
+        EXPECT_DOUBLE_EQ(means.at(cell.get<std::string>() + " " + part.at("name").get<std::string>()),
+                         decode_number(row.at("values").at("loss").at("mean")));
+    }
+  EXPECT_EQ(means.size(), 4u) << "tokenizer and prior of two cells";
+}
+
 // From "open" to "close", without them.
 std::string between(const std::string& text, const std::string& open, const std::string& close, size_t from = 0) {
   const size_t begin = text.find(open, from) + open.size();
