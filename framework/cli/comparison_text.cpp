@@ -54,47 +54,54 @@ bool is_heading(const ComparedPart& part, size_t metric) {
   return !part.rows.empty();
 }
 
-size_t column_width(const ComparedPart& part, const std::vector<Line>& lines, size_t metric) {
-  size_t width = display_width(column_title(part.metrics[metric]));
-  size_t difference = 0;
+// A metric's text, line by line.
+struct Column {
+  std::string title;
+  std::vector<std::string> values, differences;  // no differences where no line has one
+  size_t width = 0;                              // with the gaps before it
+};
+
+Column column_of(const ComparedPart& part, const std::vector<Line>& lines, size_t metric) {
+  Column column{column_title(part.metrics[metric]), {}, {}, 0};
+  size_t width = display_width(column.title), difference = 0;
   for (const auto& line : lines) {
-    width = std::max(width, display_width(value_text(line.row->values[metric], line.row->stages)));
-    difference = std::max(difference, display_width(difference_text(line.row->values[metric])));
+    column.values.push_back(value_text(line.row->values[metric], line.row->stages));
+    column.differences.push_back(difference_text(line.row->values[metric]));
+    width = std::max(width, display_width(column.values.back()));
+    difference = std::max(difference, display_width(column.differences.back()));
   }
-  return width + 2 + (difference > 0 ? difference + 2 : 0);
+  if (difference == 0) column.differences.clear();
+  column.width = width + 2 + (difference > 0 ? difference + 2 : 0);
+  return column;
 }
 
 std::string part_text(const ComparedPart& part, size_t width) {
   const auto lines = lines_of(part);
   std::string text = part.name;
-  std::vector<size_t> columns;
+  std::vector<Column> columns;
   for (size_t i = 0; i < part.metrics.size(); ++i) {
     if (is_heading(part, i))
       text += fmt::format(" · {} {}", part.metrics[i].name, format_number(part.rows[0].values[i]->estimate.mean));
     else
-      columns.push_back(i);
+      columns.push_back(column_of(part, lines, i));
   }
   text = wrapped(text, width, 0);
   size_t first_width = 10;
   for (const auto& line : lines) first_width = std::max(first_width, display_width(line.title) + 8);
   for (size_t begin = 0; begin < columns.size();) {
-    size_t used = first_width, end = begin;
-    while (end < columns.size() && (end == begin || used + column_width(part, lines, columns[end]) <= width))
-      used += column_width(part, lines, columns[end++]);
+    size_t used = first_width + columns[begin].width, end = begin + 1;
+    while (end < columns.size() && used + columns[end].width <= width) used += columns[end++].width;
     std::vector<TextColumn> titles = {{""}, {"n", true}};
-    std::vector<bool> differs;
     for (size_t i = begin; i < end; ++i) {
-      titles.push_back({column_title(part.metrics[columns[i]]), true});
-      differs.push_back(std::any_of(lines.begin(), lines.end(),
-                                    [&](const Line& line) { return !difference_text(line.row->values[columns[i]]).empty(); }));
-      if (differs.back()) titles.push_back({"Δ", true});
+      titles.push_back({columns[i].title, true});
+      if (!columns[i].differences.empty()) titles.push_back({"Δ", true});
     }
     TextTable table(std::move(titles));
-    for (const auto& line : lines) {
-      std::vector<std::string> cells = {line.title, std::to_string(line.row->stages)};
+    for (size_t n = 0; n < lines.size(); ++n) {
+      std::vector<std::string> cells = {lines[n].title, std::to_string(lines[n].row->stages)};
       for (size_t i = begin; i < end; ++i) {
-        cells.push_back(value_text(line.row->values[columns[i]], line.row->stages));
-        if (differs[i - begin]) cells.push_back(difference_text(line.row->values[columns[i]]));
+        cells.push_back(std::move(columns[i].values[n]));
+        if (!columns[i].differences.empty()) cells.push_back(std::move(columns[i].differences[n]));
       }
       table.add(std::move(cells));
     }

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
+#include <optional>
 
 namespace tessera {
 namespace {
@@ -49,6 +50,18 @@ std::vector<std::string> lines_of(const std::string& text, size_t width) {
   return lines;
 }
 
+// Of ASCII and the printable half of Latin-1, which are one column each; no number where there is more. Thousands of cells are such.
+std::optional<size_t> width_of_latin(const std::string& utf8) {
+  size_t width = 0;
+  for (size_t at = 0; at < utf8.size(); ++at, ++width) {
+    const auto byte = [&](size_t i) { return static_cast<unsigned char>(utf8[i]); };
+    if (byte(at) < 0x80) continue;
+    if (byte(at) != 0xC2 || at + 1 == utf8.size() || byte(at + 1) < 0xA0 || byte(at + 1) > 0xBF) return std::nullopt;
+    ++at;
+  }
+  return width;
+}
+
 std::string without_end(std::string text) {
   text.erase(text.find_last_not_of(' ') + 1);
   return text;
@@ -57,7 +70,7 @@ std::string without_end(std::string text) {
 }  // namespace
 
 size_t display_width(const std::string& utf8) {
-  if (std::all_of(utf8.begin(), utf8.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; })) return utf8.size();
+  if (const auto narrow = width_of_latin(utf8)) return *narrow;
   // wcwidth() asks the thread's locale; the program itself stays in "C".
   static const locale_t kUtf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
   const locale_t before = kUtf8 ? ::uselocale(kUtf8) : nullptr;

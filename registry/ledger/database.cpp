@@ -20,6 +20,9 @@ void configure(SQLite::Database& database) {
   sqlite3_db_config(database.getHandle(), SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
 }
 
+// SQLite's own locks are left out: a reader belongs to one thread.
+const int kReader = SQLite::OPEN_READONLY | SQLite::OPEN_NOMUTEX;
+
 bool readable(SQLite::Database& database) { return database.tryExec("SELECT count(*) FROM sqlite_schema") == SQLITE_OK; }
 
 }  // namespace
@@ -61,13 +64,13 @@ int ledger_version(SQLite::Database& database) {
 SQLite::Database open_read_only(const fs::path& file) {
   return with_ledger_errors(file, [&] {
     if (!fs::exists(file)) throw Error(ExitCode::ledger, fmt::format("{}: there is no ledger yet", file.string()));
-    SQLite::Database database(file.string(), SQLite::OPEN_READONLY);
+    SQLite::Database database(file.string(), kReader);
     configure(database);
     const int code = readable(database) ? SQLITE_OK : database.getErrorCode();
     // In WAL mode a reader needs the shared-memory file, which it cannot make in a read-only folder. Without a WAL nothing is
     // missing from the file itself.
     if ((code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && !fs::exists(file.string() + "-wal")) {
-      database = SQLite::Database("file:" + file.string() + "?immutable=1", SQLite::OPEN_READONLY | SQLite::OPEN_URI);
+      database = SQLite::Database("file:" + file.string() + "?immutable=1", kReader | SQLite::OPEN_URI);
       configure(database);
     }
     const int version = ledger_version(database);

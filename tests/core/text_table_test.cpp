@@ -60,6 +60,8 @@ TEST(TextTable, StandsInBlocksWhereColumnsDoNotFit) {
 TEST(TextTable, CountsColumnsAsATerminalDoes) {
   EXPECT_EQ(display_width("plain"), 5u);
   EXPECT_EQ(display_width("ü ± Δ ↓ … █"), 11u);
+  EXPECT_EQ(display_width("\u00a0\u00ad±ÿ"), 4u) << "Latin-1 has a way of its own";
+  EXPECT_EQ(display_width("±\u0085"), 1u) << "a control";
   EXPECT_EQ(display_width("日本"), 4u);
   EXPECT_EQ(display_width("😀"), 2u);
   EXPECT_EQ(display_width("u\u0308"), 1u) << "a mark on the letter before it";

@@ -497,8 +497,8 @@ TEST(Exclusions, TheGravestStageIsTheCause) {
   Evidence evidence;
   evidence.cells = {"masked"};
   evidence.slots = {"evaluation.prior", "prior"};
-  evidence.stages[1] = {"evaluation", false, "waiting", "", 0, {}};
-  evidence.stages[2] = {"prior", false, "pruned", "median of step 40", 0, {}};
+  evidence.stages[1] = {"evaluation", false, 0, "waiting", "", 0, {}};
+  evidence.stages[2] = {"prior", false, 0, "pruned", "median of step 40", 0, {}};
   evidence.trials = {{1, 5, 0, {{0, 1}, {1, 2}}}};
   const auto excluded = excluded_trials(evidence);
   ASSERT_EQ(excluded.size(), 1u);

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <unordered_map>
 
 #include "core/error.hpp"
 #include "core/option_schema.hpp"
@@ -70,17 +71,21 @@ void add_parts(SQLite::Database& database, const Evidence& evidence, const Compa
     return std::make_pair(pipeline_place(a), a) < std::make_pair(pipeline_place(b), b);
   };
   std::map<std::string, PartBuilder, decltype(earlier)> builders(earlier);
-  std::map<int64_t, ComparedMetric> metrics;
-  for (const auto& [id, metric] : evidence.metrics) metrics.emplace(id, compared(metric));
-  std::vector<PartBuilder*> builder_of_slot(evidence.slots.size(), nullptr);
+  struct SlotColumns {
+    PartBuilder* builder = nullptr;
+    std::unordered_map<int64_t, size_t> place;  // in the part, of a metric's id
+  };
+  std::vector<SlotColumns> columns(evidence.slots.size());
   for (const auto& trial : evidence.trials)
     for (const auto& [slot, stage] : trial.stages) {
       const auto& name = evidence.slots[slot];
       if (name == kCalibration) continue;
       for (const auto& [metric, value, n, numbers] : evidence.stages.at(stage).values) {
-        auto& builder = builder_of_slot[slot];
+        auto& [builder, places] = columns[slot];
         if (!builder) builder = &builders.try_emplace(part_of(name), part_of(name), evidence, baselines).first->second;
-        builder->add(trial.cell, trial.seed, stage, metrics.at(metric), value, numbers);
+        const auto [place, is_new] = places.try_emplace(metric);
+        if (is_new) place->second = builder->place(compared(evidence.metrics.at(metric)));
+        builder->add(trial.cell, trial.seed, stage, place->second, value, numbers);
       }
     }
   for (auto& [name, builder] : builders) {
@@ -137,15 +142,7 @@ void choose_metrics(Comparison& comparison, const NamesOfPart& asked) {
 }
 
 // A column a slot: with several requests a cell has several samples stages at one seed.
-ComparedPart cost_of(SQLite::Database& database, const Evidence& evidence) {
-  SQLite::Statement row(database, "SELECT sum(cpu_seconds) FROM run WHERE stage = ?");
-  std::map<int64_t, double> seconds;
-  for (const auto& [id, stage] : evidence.stages) {
-    if (!stage.done || stage.kind == "evaluation") continue;
-    row.reset();
-    row.bind(1, id);
-    seconds[id] = row.executeStep() && !row.isColumnNull(0) ? row.getColumn(0).getDouble() : kNoNumber;
-  }
+ComparedPart cost_of(const Evidence& evidence, const StageFacts& facts) {
   std::vector<size_t> slots(evidence.slots.size());
   for (size_t i = 0; i < slots.size(); ++i) slots[i] = i;
   std::sort(slots.begin(), slots.end(), [&](size_t a, size_t b) {
@@ -159,8 +156,9 @@ ComparedPart cost_of(SQLite::Database& database, const Evidence& evidence) {
     for (const auto& trial : evidence.trials)
       for (const auto& [used, stage] : trial.stages) {
         if (used != slot) continue;
-        if (const auto found = seconds.find(stage); found != seconds.end())
-          builder.add(trial.cell, trial.seed, stage, metric, found->second);
+        const auto& about = evidence.stages.at(stage);
+        if (about.done && about.kind != "evaluation")
+          builder.add(trial.cell, trial.seed, stage, builder.place(metric), facts.cpu_seconds(stage));
       }
   }
   return builder.build();
@@ -192,7 +190,7 @@ Comparison compare(SQLite::Database& database, const ComparisonRequest& request)
   choose_metrics(comparison, asked);
   for (auto& part : comparison.parts) name_revisions(part);
   comparison.controls = controls_of(database, evidence, facts, baselines);
-  comparison.cost = cost_of(database, evidence);
+  comparison.cost = cost_of(evidence, facts);
   std::vector<int64_t> seeds(evidence.cells.size());
   for (const auto& trial : evidence.trials) comparison.seeds = std::max(comparison.seeds, ++seeds[trial.cell]);
   comparison.more_seeds = more_seeds(comparison);

@@ -65,12 +65,16 @@ PartBuilder::PartBuilder(std::string name, const Evidence& evidence, const std::
   part_.name = std::move(name);
 }
 
-void PartBuilder::add(size_t cell, int64_t seed, int64_t stage, const ComparedMetric& metric, double value, int64_t samples) {
+size_t PartBuilder::place(const ComparedMetric& metric) {
   size_t i = 0;
   while (i < part_.metrics.size() && (part_.metrics[i].name != metric.name || part_.metrics[i].revision != metric.revision)) ++i;
   if (i == part_.metrics.size()) part_.metrics.push_back(metric);
-  if (scores_[cell].size() <= i) scores_[cell].resize(i + 1);
-  scores_[cell][i].push_back({seed, stage, value, samples});
+  return i;
+}
+
+void PartBuilder::add(size_t cell, int64_t seed, int64_t stage, size_t metric, double value, int64_t samples) {
+  if (scores_[cell].size() <= metric) scores_[cell].resize(metric + 1);
+  scores_[cell][metric].push_back({seed, stage, value, samples});
 }
 
 ComparedPart PartBuilder::build() {

@@ -17,8 +17,10 @@ class PartBuilder {
  public:
   // `evidence` and `baselines` outlive the builder.
   PartBuilder(std::string name, const Evidence& evidence, const std::vector<size_t>& baselines);
+  // The place of a metric in the part, new or known by name and revision.
+  size_t place(const ComparedMetric& metric);
   // In the order of cells and seeds.
-  void add(size_t cell, int64_t seed, int64_t stage, const ComparedMetric& metric, double value, int64_t samples = 0);
+  void add(size_t cell, int64_t seed, int64_t stage, size_t metric, double value, int64_t samples = 0);
   ComparedPart build();
   // Once built: by row and metric.
   const Scores& scores(size_t row, size_t metric) const { return scores_[first_cells_[row]][metric]; }

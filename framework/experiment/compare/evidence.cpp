@@ -3,7 +3,9 @@
 #include <SQLiteCpp/Statement.h>
 
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <string_view>
 
 namespace tessera {
 namespace {
@@ -25,35 +27,44 @@ std::unordered_map<int64_t, size_t> read_cells(SQLite::Database& database, const
 
 void read_trials(SQLite::Database& database, const std::string& experiment, Evidence& evidence) {
   const auto places = read_cells(database, experiment, evidence);
-  SQLite::Statement row(database,
-                        "SELECT v.id, t.cell, v.seed, x.slot, x.stage FROM v_trial v JOIN trial t ON t.id = v.id JOIN trial_stage x ON "
-                        "x.trial = t.id WHERE v.experiment = ? AND v.current");
+  SQLite::Statement row(database, "SELECT id, cell_id, seed FROM v_trial WHERE experiment = ? AND current");
   row.bind(1, experiment);
-  std::map<std::string, size_t> slots;
-  std::map<std::pair<size_t, int64_t>, EvidenceTrial> trials;  // by cell and seed
   while (row.executeStep()) {
     const auto place = places.find(row.getColumn(1).getInt64());
-    if (place == places.end()) continue;
-    const int64_t seed = row.getColumn(2).getInt64();
-    auto& trial = trials[{place->second, seed}];
-    trial.id = row.getColumn(0).getInt64(), trial.cell = place->second, trial.seed = seed;
-    const auto [slot, is_new] = slots.emplace(row.getColumn(3).getText(), evidence.slots.size());
-    if (is_new) evidence.slots.push_back(slot->first);
-    trial.stages.emplace_back(slot->second, row.getColumn(4).getInt64());
+    if (place != places.end()) evidence.trials.push_back({row.getColumn(0).getInt64(), row.getColumn(2).getInt64(), place->second, {}});
   }
-  for (auto& [place, trial] : trials) evidence.trials.push_back(std::move(trial));
+  std::sort(evidence.trials.begin(), evidence.trials.end(),
+            [](const auto& a, const auto& b) { return std::make_pair(a.cell, a.seed) < std::make_pair(b.cell, b.seed); });
+  SQLite::Statement stage(database, "SELECT slot, stage FROM trial_stage WHERE trial = ?");
+  std::map<std::string, size_t, std::less<>> slots;
+  for (auto& trial : evidence.trials) {
+    stage.reset();
+    stage.bind(1, trial.id);
+    while (stage.executeStep()) {
+      const std::string_view name = stage.getColumn(0).getText();
+      auto slot = slots.find(name);
+      if (slot == slots.end()) {
+        slot = slots.emplace(name, evidence.slots.size()).first;
+        evidence.slots.emplace_back(name);
+      }
+      trial.stages.emplace_back(slot->second, stage.getColumn(1).getInt64());
+    }
+  }
+  auto& trials = evidence.trials;
+  trials.erase(std::remove_if(trials.begin(), trials.end(), [](const auto& trial) { return trial.stages.empty(); }), trials.end());
 }
 
 void read_stages(SQLite::Database& database, Evidence& evidence) {
   for (const auto& trial : evidence.trials)
     for (const auto& [slot, stage] : trial.stages) evidence.stages.try_emplace(stage);
-  SQLite::Statement row(database, "SELECT id, coalesce(kind, ''), published IS NOT NULL FROM stage");
+  SQLite::Statement row(database, "SELECT id, coalesce(kind, ''), published FROM stage");
   std::vector<int64_t> unfinished;
   while (row.executeStep()) {
     const auto stage = evidence.stages.find(row.getColumn(0).getInt64());
     if (stage == evidence.stages.end()) continue;
     stage->second.kind = row.getColumn(1).getText();
-    stage->second.done = row.getColumn(2).getInt() != 0;
+    stage->second.done = !row.isColumnNull(2);
+    stage->second.run = row.getColumn(2).getInt64();
     if (!stage->second.done) unfinished.push_back(stage->first);
   }
   SQLite::Statement state(database, "SELECT state, coalesce(error, '') FROM v_stage WHERE id = ?");
@@ -99,9 +110,11 @@ void read_values(SQLite::Database& database, Evidence& evidence) {
   // Where most of the ledger is this experiment, one pass is faster than thousands of look-ups.
   if (count.getColumn(0).getInt64() < 2 * static_cast<int64_t>(evidence.stages.size())) {
     SQLite::Statement row(database, columns + "ORDER BY stage, metric");
-    while (row.executeStep())
-      if (const auto stage = evidence.stages.find(row.getColumn(0).getInt64()); stage != evidence.stages.end() && stage->second.done)
-        add(row, stage->second);
+    auto stage = evidence.stages.end();
+    for (int64_t last = -1; row.executeStep();) {
+      if (const int64_t id = row.getColumn(0).getInt64(); id != last) stage = evidence.stages.find(last = id);
+      if (stage != evidence.stages.end() && stage->second.done) add(row, stage->second);
+    }
     return;
   }
   SQLite::Statement row(database, columns + "WHERE stage = ? ORDER BY metric");

@@ -28,6 +28,7 @@ struct EvidenceValue {
 struct EvidenceStage {
   std::string kind;
   bool done = false;                  // published
+  int64_t run = 0;                    // number of the run that published it
   std::string state, error;           // of those that are not: failed, running, interrupted, killed, waiting, …
   int64_t steps = 0;                  // trained: of tokenizers and priors, the highest step that has a value
   std::vector<EvidenceValue> values;  // those that compare can show

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <set>
+#include <string_view>
 
 #include "core/json.hpp"
 
@@ -51,16 +53,15 @@ StageFacts::StageFacts(SQLite::Database& database, const Evidence& evidence) : e
 }
 
 void StageFacts::read_runs(SQLite::Database& database) {
-  SQLite::Statement row(
-      database,
-      "SELECT r.stage, r.env, r.from_step FROM run r JOIN stage s ON s.id = r.stage WHERE r.n <= s.published AND r.env IS NOT NULL "
-      "ORDER BY r.stage, r.n");
+  SQLite::Statement row(database, "SELECT stage, n, cpu_seconds, env, from_step FROM run ORDER BY stage, n");
   while (row.executeStep()) {
-    const auto record = records_.find(row.getColumn(0).getInt64());
-    if (record == records_.end()) continue;
-    auto& chain = record->second.environments;
-    if (row.getColumn(2).getInt64() == 0) chain.clear();  // begun anew: nothing of earlier runs is left
-    chain.push_back(row.getColumn(1).getInt64());
+    const auto found = records_.find(row.getColumn(0).getInt64());
+    if (found == records_.end()) continue;
+    auto& [stage, record] = *found;
+    if (!row.isColumnNull(2)) record.cpu_seconds = (std::isnan(record.cpu_seconds) ? 0 : record.cpu_seconds) + row.getColumn(2).getDouble();
+    if (row.isColumnNull(3) || row.getColumn(1).getInt64() > evidence_.stages.at(stage).run) continue;
+    if (row.getColumn(4).getInt64() == 0) record.environments.clear();  // begun anew: nothing of earlier runs is left
+    record.environments.push_back(row.getColumn(3).getInt64());
   }
 }
 
@@ -77,15 +78,15 @@ void StageFacts::read_plugins(SQLite::Database& database) {
         plugin.getColumn(1).getString(),
         fmt::format("{}file {:.12}", revision.empty() ? "" : "revision " + revision + " ", plugin.getColumn(3).getString())};
   }
-  SQLite::Statement row(database,
-                        "SELECT x.stage, x.slot, x.plugin FROM stage_plugin x JOIN stage s ON s.id = x.stage AND s.published = x.run");
+  SQLite::Statement row(database, "SELECT stage, run, slot, plugin FROM stage_plugin");
   while (row.executeStep()) {
     const auto record = records_.find(row.getColumn(0).getInt64());
     if (record == records_.end()) continue;
-    const auto* slot = std::find(std::begin(kPluginSlots), std::end(kPluginSlots), std::string(row.getColumn(1).getText()));
+    const auto& stage = evidence_.stages.at(record->first);
+    if (row.getColumn(1).getInt64() != stage.run) continue;
+    const auto* slot = std::find(std::begin(kPluginSlots), std::end(kPluginSlots), std::string_view(row.getColumn(2).getText()));
     const int place = static_cast<int>(slot - std::begin(kPluginSlots));
-    if (place < plugins_used(evidence_.stages.at(record->first).kind))
-      record->second.plugins.emplace_back(place, row.getColumn(2).getInt64());
+    if (place < plugins_used(stage.kind)) record->second.plugins.emplace_back(place, row.getColumn(3).getInt64());
   }
 }
 

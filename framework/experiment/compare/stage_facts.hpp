@@ -23,6 +23,8 @@ class StageFacts {
   Differences changes_within(int64_t stage) const;
   // What the run that published it ran on, as text: equal where all of it is equal.
   std::string environment(int64_t stage) const;
+  // Processor seconds of all its runs; NaN where none is on record.
+  double cpu_seconds(int64_t stage) const { return records_.at(stage).cpu_seconds; }
 
  private:
   using Environment = std::map<std::string, std::string>;
@@ -30,6 +32,7 @@ class StageFacts {
     std::vector<int64_t> environments;             // of its runs, ids, the first of the chain first; the last one published it
     std::vector<std::pair<int, int64_t>> plugins;  // slot, plugin id
     std::string numerics, revision, fingerprint;
+    double cpu_seconds = kNoNumber;
   };
   struct Plugin {
     std::string name, code;
