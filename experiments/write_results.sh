@@ -11,7 +11,8 @@ tessera=${TESSERA:-build/release/bin/tessera}
 folder=results/experiments/$name
 mkdir -p "$folder"
 export COLUMNS=160
-"$tessera" compare "$name" "$@" > "$folder/compare.txt"
+# Commands that it names are those of a reader, who has a results folder of his own.
+"$tessera" compare "$name" "$@" | sed 's| --results [^ ]*||; s|[^ ]*tessera retry|tessera retry|' > "$folder/compare.txt"
 "$tessera" compare "$name" --frontier "$@" > "$folder/frontier.txt"
 "$tessera" compare "$name" --frontier --json "$@" > "$folder/compare.json"
 "$tessera" query --csv "SELECT cell, seed, slot, metric, value FROM v_score WHERE experiment = '$name' AND current AND done AND goal <> 'none'

@@ -72,7 +72,9 @@ PaperRow paper_row(const std::string& arm, const ComparedValue& value, bool cali
 
 std::vector<PaperMetric> paper_metrics(const ComparedPart& part) {
   std::vector<PaperMetric> metrics;
+  const bool goals = std::any_of(part.metrics.begin(), part.metrics.end(), [](const auto& one) { return one.goal != "none"; });
   for (size_t i = 0; i < part.metrics.size(); ++i) {
+    if (goals && part.metrics[i].goal == "none") continue;  // what the others are counted over
     PaperMetric metric{part.metrics[i].name, part.metrics[i].unit, part.metrics[i].goal, {}};
     const auto best = best_mean(part, i);
     for (const auto& row : part.rows) {
@@ -124,9 +126,9 @@ std::string latex_part(const Comparison& comparison, const ComparedPart& part) {
   }
   text += fmt::format("    \\bottomrule\n  \\end{{tabular}}\n  \\caption{{{}, {}: {} of {} trials. $n$: distinct stages{}.",
                       latex_text(comparison.experiment), latex_text(part.name), comparison.trials_done, comparison.trials,
-                      comparison.baseline.empty() ? ""
-                                                  : fmt::format("; $\\Delta$: from {}, paired by seed; $p$: exact sign flips, Holm",
-                                                                latex_text(comparison.baseline)));
+                      comparison.baseline.empty()
+                          ? ""
+                          : fmt::format("; $\\Delta$: from {}, paired by seed; $p$: sign flips, Holm", latex_text(comparison.baseline)));
   for (const auto& sentence : pinned_sentences(comparison)) text += " " + latex_text(sentence);
   return text + fmt::format("}}\n  \\label{{tab:{}}}\n\\end{{table}}\n", [&] {
            std::string label = comparison.experiment + "-" + part.name;
@@ -206,7 +208,7 @@ std::string comparison_markdown(const Comparison& comparison) {
   text += fmt::format("{} of {} trials done. Mean ± standard deviation over n distinct stages; ↑ more is better, ↓ less; **best**",
                       comparison.trials_done, comparison.trials);
   if (!comparison.baseline.empty())
-    text += fmt::format("; Δ from {}, paired by seed; p: exact sign flips, Holm's correction", markdown_text(comparison.baseline));
+    text += fmt::format("; Δ from {}, paired by seed; p: sign flips, Holm's correction", markdown_text(comparison.baseline));
   text += ".\n";
   for (const auto& sentence : pinned_sentences(comparison)) text += "\n" + markdown_text(sentence) + "\n";
   for (const auto& part : comparison.parts) text += "\n" + markdown_part(part);

@@ -43,6 +43,12 @@ std::string in_metrics(const ComparedPart& part, const std::vector<std::string>&
   return static_cast<int64_t>(metrics.size()) == all ? "" : fmt::format(" in {}", fmt::join(metrics, ", "));
 }
 
+std::string some_of(const std::vector<std::string>& list) {
+  const auto shown = std::min(list.size(), kMostLeftOutShown);
+  const auto text = fmt::format("{}", fmt::join(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(shown), "; "));
+  return list.size() == shown ? text : fmt::format("{}; and {} more", text, list.size() - shown);
+}
+
 // Which seeds are no pair, and why.
 void add_unpaired(const ComparedPart& part, const ComparedRow& row, std::vector<std::string>& lines) {
   const auto cells = fmt::format("{}", fmt::join(row.cells, " = "));
@@ -55,7 +61,7 @@ void add_unpaired(const ComparedPart& part, const ComparedRow& row, std::vector<
       lines.push_back(list == &UnpairedSeeds::shared
                           ? fmt::format("{}: {} and {} are the same stage at {}: no difference is counted there.", part.name, cells,
                                         row.from, seeds_text(seeds))
-                          : fmt::format("{}: {} against {} has no pair at {}{}: {} has no number there.", part.name, cells, row.from,
+                          : fmt::format("{}: {} against {} has no pair at {}{}: no number of {} counts there.", part.name, cells, row.from,
                                         seeds_text(seeds), in_metrics(part, names), list == &UnpairedSeeds::row_only ? row.from : cells));
   }
 }
@@ -75,9 +81,18 @@ std::string shared_text(const Comparison& comparison, size_t width) {
       for (const auto& cell : row.cells)
         if (!trained.empty() && std::find(list.begin(), list.end(), cell) == list.end()) list.push_back(cell);
     }
-  for (const auto& [what, cells] : upstream)
-    if (!cells.empty() && cells.size() <= kMostLeftOutShown)
-      lines.push_back(fmt::format("Same {} as {} at every seed: {}.", what.first, what.second, fmt::join(cells, ", ")));
+  for (auto& [what, cells] : upstream) {
+    if (cells.empty()) continue;
+    if (cells.size() > kMostLeftOutShown) {
+      const auto more = cells.size() - kMostLeftOutShown;
+      cells.resize(kMostLeftOutShown);
+      cells.push_back(fmt::format("and {} more", more));
+    }
+    lines.push_back(fmt::format("Same {} as {} at every seed: {}.", what.first, what.second, fmt::join(cells, "; ")));
+  }
+  if (!comparison.unmatched.empty())
+    lines.push_back(fmt::format("No difference is counted for {}: the baseline {} has no cell at the same points of the axes.",
+                                some_of(comparison.unmatched), comparison.baseline));
   std::string text;
   for (const auto& line : lines) text += wrapped(line, width, 2);
   return text;
@@ -141,8 +156,10 @@ std::string differences_text(const Comparison& comparison, const CommonOptions& 
     text = "\n" + wrapped(fmt::format("Differences from {}, paired by seed: over other trainings", comparison.baseline), width, 0) +
            table.text(2, width);
     text += wrapped(
-        "p: exact sign flips; p Holm: for all arms on one metric; 80 % sees: the smallest difference that so many pairs show four times in "
-        "five; more seeds: to see the difference found.",
+        "p: sign flips, exact up to 40 pairs; p Holm: for all arms on one metric; 80 % sees: the smallest difference that so many pairs "
+        "show "
+        "four times in five (t-test at 0.05, without Holm); more seeds: to see the difference found so, and enough for p Holm to reach "
+        "0.05.",
         width, 2);
   } else if (fewest == 1) {
     text = "\n" + wrapped(fmt::format("Differences from {}, paired by seed", comparison.baseline), width, 0) +
@@ -289,7 +306,8 @@ std::string left_out_text(const Comparison& comparison, size_t width) {
   std::map<std::string, int64_t> censored;
   for (const auto& one : comparison.excluded) {
     if (one.censored) ++censored[one.cell];
-    lines.push_back(fmt::format("{}/{}: {} {}{}", one.cell, one.seed, one.slot, one.state, one.error.empty() ? "" : ": " + one.error));
+    lines.push_back(fmt::format("{}/{}: {} {}{}{}", one.cell, one.seed, one.slot, one.state, one.error.empty() ? "" : ": " + one.error,
+                                one.parts.empty() ? "" : fmt::format(" (in no number of {})", fmt::join(one.parts, ", "))));
   }
   for (const auto& part : comparison.parts)
     for (size_t i = 0; i < part.metrics.size(); ++i)
@@ -298,7 +316,7 @@ std::string left_out_text(const Comparison& comparison, size_t width) {
           lines.push_back(fmt::format("{} {}: {} is NaN at {}", part.name, part.metrics[i].name, fmt::join(row.cells, " = "),
                                       seeds_text(row.values[i]->nan_seeds)));
   add_odd_values(comparison, lines);
-  if (lines.empty() && comparison.retired.empty()) return "";
+  if (lines.empty() && comparison.retired.empty() && comparison.retired_trials.empty() && comparison.removed_trials.empty()) return "";
   std::string text = "\nLeft out\n";
   for (size_t i = 0; i < std::min(lines.size(), kMostLeftOutShown); ++i) text += wrapped(lines[i], width, 2);
   if (lines.size() > kMostLeftOutShown) text += fmt::format("  and {} more: --json lists them all\n", lines.size() - kMostLeftOutShown);
@@ -314,6 +332,11 @@ std::string left_out_text(const Comparison& comparison, size_t width) {
                                 counted(trials, "trial"), fmt::join(cells, ", ")),
                     width, 2);
   }
+  if (!comparison.removed_trials.empty())
+    text += wrapped(fmt::format("Removed by hand (rm) though finished: {}", some_of(comparison.removed_trials)), width, 2);
+  if (!comparison.retired_trials.empty())
+    text +=
+        wrapped(fmt::format("Finished, but of seeds that the last run does not ask for: {}", some_of(comparison.retired_trials)), width, 2);
   if (!comparison.retired.empty())
     text += wrapped(fmt::format("{} of older versions of the file with finished trials: tessera ls {} --retired",
                                 counted(static_cast<int64_t>(comparison.retired.size()), "cell"), comparison.experiment),

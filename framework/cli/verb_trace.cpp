@@ -44,7 +44,8 @@ void print_tokens(const Trace& trace) {
     sums.back() += tokens[i];
   }
   const double most = sums.empty() ? 0 : *std::max_element(sums.begin(), sums.end());
-  fmt::print("\ntokens committed a step, mean over {} samples\n", trace.samples.size());
+  fmt::print("\ntokens committed {}, mean over {} samples\n",
+             range <= 1 ? std::string("a step") : fmt::format("in {} steps at a time", range), trace.samples.size());
   TextTable table({{"step", true}, {"tokens", true}, {""}});
   for (size_t i = 0; i < sums.size(); ++i) {
     const size_t first = i * std::max<size_t>(range, 1), last = std::min(first + std::max<size_t>(range, 1), tokens.size()) - 1;

@@ -7,7 +7,7 @@
 
 namespace tessera {
 
-inline constexpr int32_t kLedgerVersion = 5;
+inline constexpr int32_t kLedgerVersion = 6;
 inline constexpr int32_t kLedgerApplication = 0x54655361;  // "TeSa": PRAGMA application_id
 
 struct ViewColumn {

@@ -42,7 +42,7 @@ FROM experiment e JOIN cell c ON c.experiment = e.id JOIN trial t ON t.cell = c.
 
 constexpr const char* kCell =
     "SELECT c.id AS id, e.name AS experiment, c.label AS cell, c.hash AS cell_hash,\n  " TESSERA_CURRENT("c") R"sql( AS current,
-  e.baseline IS NOT NULL AND e.baseline = c.label AS baseline, c.position AS position,
+  e.baseline IS NOT NULL AND (e.baseline = c.label OR substr(c.label, 1, length(e.baseline) + 2) = e.baseline || ', ') AS baseline, c.position AS position,
   (SELECT json_group_object(a.axis, a.point) FROM cell_axis a WHERE a.cell = c.id) AS axes,
   (SELECT json_group_object(o.key, o.value) FROM option o WHERE o.cell = c.id) AS options,
   (SELECT count(*) FROM trial t WHERE t.cell = c.id) AS trials, c.removed AS removed

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <random>
 
 #include "core/files.hpp"
@@ -116,6 +117,35 @@ TEST(SignFlip, FortyPairsTakeNoTime) {
   const double p = sign_flip_p(differences);
   EXPECT_GT(p, 0);
   EXPECT_LT(p, 1e-3);
+}
+
+double one_tail_p(const std::vector<double>& differences) {
+  std::mt19937_64 random(7);
+  const double found = std::abs(std::accumulate(differences.begin(), differences.end(), 0.0));
+  int64_t as_far = 1;
+  for (int64_t i = 0; i < kRandomFlips; ++i) {
+    double sum = 0;
+    for (const double value : differences) sum += random() % 2 == 0 ? value : -value;
+    as_far += sum >= found;
+  }
+  return static_cast<double>(as_far) / (kRandomFlips + 1.0);
+}
+
+// Beyond 40 pairs by chance, which must agree with all ways within four deviations of 20,000 draws; a count of one tail does not.
+TEST(SignFlip, RandomFlipsAgreeWithAll) {
+  std::mt19937_64 random(20261122);
+  std::normal_distribution<double> normal;
+  for (const double effect : {0.0, 0.2, 0.3}) {
+    std::vector<double> differences;
+    for (int i = 0; i < 41; ++i) differences.push_back(effect + normal(random));
+    const double exact = sign_flip_p(differences), drawn = random_sign_flip_p(differences);
+    const double bound = (4 * std::sqrt(exact * (1 - exact) * kRandomFlips) + 1) / kRandomFlips;
+    EXPECT_NEAR(drawn, exact, bound) << effect;
+    EXPECT_GT(std::abs(one_tail_p(differences) - exact), bound) << effect;
+    EXPECT_EQ(paired_difference(differences).p, drawn) << "always the same number";
+  }
+  // The one found is among the draws: p is never 0.
+  EXPECT_DOUBLE_EQ(paired_difference(std::vector<double>(50, 1.0)).p.value(), 1.0 / (kRandomFlips + 1.0));
 }
 
 TEST(PairedDifference, SaysWhatItCannotSay) {

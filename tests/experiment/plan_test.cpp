@@ -131,7 +131,17 @@ TEST(Plan, RefusedOptionsHaveTheirPlace) {
             (std::vector<std::string>{file + ":1:15: prior.heads: found 5, expected a divisor of the width 128"}))
       << "one line for all three arms";
   EXPECT_EQ(planner.plan("prior.width = 30\n" + kThreeArms).problems,
-            (std::vector<std::string>{file + " (default): prior.heads: found 4, expected a divisor of the width 30"}));
+            (std::vector<std::string>{
+                file + " (default): prior.heads: found 4, expected a divisor of the width 30; given: prior.width=30 (" + file + ":1:15)"}));
+  // A default is refused in the cells of one point of an axis: the point is what is to be changed, and it is said once.
+  EXPECT_EQ(planner.plan("grid.prior.width = [128, 30]\n" + kThreeArms).problems,
+            (std::vector<std::string>{
+                file + " (default): prior.heads: found 4, expected a divisor of the width 30; in cells with prior.width=30 (" + file +
+                ":1:20)"}));
+  EXPECT_EQ(
+      planner.plan("prior.heads = 4\ngrid.prior.width = [128, 30]\n" + kThreeArms).problems,
+      (std::vector<std::string>{file + ":1:15: prior.heads: found 4, expected a divisor of the width 30; in cells with prior.width=30 (" +
+                                file + ":2:20)"}));
 }
 
 TEST(Plan, SpecHasWhatTheHostNeeds) {
@@ -179,9 +189,9 @@ TEST(Plan, Text) {
   evaluation of calibration   kkkkkkkkkkkk  to run  all trials
   evaluation of prior         kkkkkkkkkkkk  to run  causal
   evaluation of samples free  kkkkkkkkkkkk  to run  causal
-  prior                       kkkkkkkkkkkk  to run  masked, halton
+  prior                       kkkkkkkkkkkk  to run  masked; halton
   samples free                kkkkkkkkkkkk  to run  masked
-  evaluation of prior         kkkkkkkkkkkk  to run  masked, halton
+  evaluation of prior         kkkkkkkkkkkk  to run  masked; halton
   evaluation of samples free  kkkkkkkkkkkk  to run  masked
   samples free                kkkkkkkkkkkk  to run  halton
   evaluation of samples free  kkkkkkkkkkkk  to run  halton
@@ -237,9 +247,9 @@ TEST(Plan, CostIsReadOffTheNearestMeasuredStage) {
   Planner planner;
   const auto small = planner.plan(kThreeArms, {"prior.train.steps=50"}), large = planner.plan(kThreeArms, {"prior.train.steps=200"});
   const auto wide = planner.plan(kThreeArms, {"prior.train.steps=200", "prior.width=256"});
-  const auto measured = [](const Plan& plan, const std::string& kind, double seconds) {
+  const auto measured = [](const Plan& plan, const std::string& kind, double seconds, int64_t bytes = 0) {
     const auto stage = std::find_if(plan.stages.begin(), plan.stages.end(), [&](const auto& s) { return s.kind == kind; });
-    return MeasuredStage{kind, stage->key, stage->parts, seconds, 2 * seconds};
+    return MeasuredStage{kind, stage->key, stage->parts, seconds, 2 * seconds, bytes};
   };
   const auto one = cost(large, "prior", {measured(small, "prior", 10), measured(wide, "prior", 99)});
   ASSERT_TRUE(one);
@@ -250,6 +260,9 @@ TEST(Plan, CostIsReadOffTheNearestMeasuredStage) {
   ASSERT_TRUE(other);
   EXPECT_DOUBLE_EQ(other->seconds, 40);
   EXPECT_EQ(other->differences, 1);
+  // Another network is as much slower as it is larger: four times the parameters of what was published, four times the steps.
+  EXPECT_DOUBLE_EQ(cost(wide, "prior", {measured(small, "prior", 10, 4 * 786'432)})->seconds, 160);
+  EXPECT_DOUBLE_EQ(cost(large, "prior", {measured(small, "prior", 10, 4 * 786'432)})->seconds, 40) << "the same options, the same size";
   EXPECT_FALSE(cost(large, "prior", {measured(small, "tokenizer", 10)}));
 }
 

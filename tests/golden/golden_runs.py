@@ -84,7 +84,7 @@ class Run:
     """stages: name -> {numbers, revisions, inputs: names}, inputs first."""
 
     def __init__(self, results):
-        self.stages, self.basis, names, cells = {}, {}, {}, {}
+        self.stages, self.basis, self.builds, names, cells = {}, {}, set(), {}, {}
         for line in journal_lines(glob.glob(f"{results}/fronts/*.jsonl")[0]):
             if line["t"] == "cell":
                 cells[line["hash"]] = line["label"]
@@ -110,6 +110,7 @@ class Run:
         self.basis |= {"torch": env["torch"], "runs.toml": hashlib.sha256(open(RUNS, "rb").read()).hexdigest()[:16]}
         if stage["kind"] == "data":
             self.basis["data"] = stage["parts"]["fingerprint"][:16]
+        self.builds.add((env["tessera"], env["build"]))
         self.computed_with = {name: env[name] for name in ("torch", "compiler", "cpu", "isa", "threads")}
 
     def golden_stages(self):
@@ -213,6 +214,16 @@ def check_mutants(golden, run):
     return ""
 
 
+def wrong_builds(run, bin_folder):
+    """Every run must name the version and the build ids of the programs that made it, as compare shows where they differ."""
+    ids = []
+    for file in (os.path.join(bin_folder, "tessera-host"), os.path.join(os.path.dirname(bin_folder), "lib", "libtessera_sdk.so")):
+        notes = subprocess.run(["readelf", "-n", file], capture_output=True, text=True, check=True).stdout
+        ids.append(notes.split("Build ID:")[1].split()[0][:12])
+    expected = {(tessera(bin_folder, "--version").split()[-1], "+".join(ids))}
+    return [] if run.builds == expected else [f"runs name the builds {sorted(run.builds)}, the programs are {sorted(expected)}"]
+
+
 def golden_of(run):
     stages = {name: {what: rounded(value) for what, value in stage["numbers"].items()} for name, stage in run.golden_stages().items()}
     return {"command": REWRITE, "computed_with": run.computed_with | PINNED, "basis": run.basis, "revisions": run.revisions(),
@@ -252,7 +263,7 @@ def main():
     if "--write" in sys.argv and not alone:
         golden, outdated = golden_of(run), []
         write(golden)
-    red = missing + alone + outdated or [sentence for sentence in [check_mutants(golden, run)] if sentence]
+    red = missing + wrong_builds(run, bin_folder) + alone + outdated or [sentence for sentence in [check_mutants(golden, run)] if sentence]
     print("\n".join(red) or f"{len(golden['stages'])} stages as golden to {TOLERANCE:.0e}; mutants found: {', '.join(MUTANTS)}")
     return 1 if red else 0
 

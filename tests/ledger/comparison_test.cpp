@@ -250,10 +250,10 @@ TEST_F(Comparisons, WhatIsLeftOutIsListed) {
   make({"evaluation", "e-shared", {{"bits", 9.0}, {"rank", 5.0}}});
   EXPECT_EQ(block("What the differences rest on"), R"(What the differences rest on
   prior: masked and causal are the same stage at seed 3: no difference is counted there.
-  prior: masked against causal has no pair at seed 2: masked has no number there.
+  prior: masked against causal has no pair at seed 2: no number of masked counts there.
 )");
   EXPECT_EQ(block("Left out"), R"(Left out
-  masked/2: prior failed: it broke
+  masked/2: prior failed: it broke (in no number of prior)
   prior rank: masked is NaN at seed 1
 )");
   const auto found = json();
@@ -264,6 +264,30 @@ TEST_F(Comparisons, WhatIsLeftOutIsListed) {
   EXPECT_EQ(row.at("seeds_unpaired"), Json::parse(R"({"same_stage": [3], "row_only": [], "baseline_only": [2]})"));
   EXPECT_EQ(row.at("values").at("rank").at("nan_seeds"), Json({1}));
   EXPECT_EQ(row.at("values").at("rank").at("n"), 2);
+}
+
+// A seed that the last run no longer asks for, and fourteen cells on one prior.
+TEST_F(Comparisons, RetiredSeedsAndSharedStagesAreSaid) {
+  std::vector<std::string> cells = {"base"};
+  for (int i = 0; i < 14; ++i) cells.push_back(fmt::format("s{:02}", i));
+  declare(cells);
+  make({"prior", "p", {{"loss", 1.0}}});
+  for (size_t i = 0; i < cells.size(); ++i) {
+    trial(cells[i], 0, {{"prior", "p"}, {"evaluation.samples.free", "e" + cells[i]}});
+    make({"evaluation", "e" + cells[i], {{"frechet", 1.0 + static_cast<double>(i)}}});
+  }
+  trial("base", 1, {{"evaluation.prior", "old"}});
+  make({"evaluation", "old", {{"bits", 3.0}}});
+  auto later = results_.front("g", 2);
+  FakeResults::declare(later, "quick", cells);
+  for (const auto& cell : cells) FakeResults::trial(later, "quick", cell, 0, {{"prior", "p"}, {"evaluation.samples.free", "e" + cell}});
+  const auto text = tessera("compare quick").first;
+  EXPECT_NE(text.find("  Same prior as base at every seed: s00; s01; s02; s03; s04; s05; s06; s07; s08; s09; s10; s11; and\n  2 more.\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("\n  Finished, but of seeds that the last run does not ask for: base/1\n"), std::string::npos) << text;
+  EXPECT_EQ(json().at("retired_trials"), Json({"base/1"}));
+  EXPECT_EQ(json().at("trials"), 15);
 }
 
 // Two cells whose seeds are not the same ones have no pair, and so no difference; nor have cells of the same stages.
@@ -486,7 +510,7 @@ TEST_F(Comparisons, PrunedTrialsAreCensored) {
       if (!pruned) make({"evaluation", "e-" + key, {{"bits", 4.0 + seed}}});
     }
   EXPECT_EQ(block("Left out"), R"(Left out
-  masked/1: prior pruned
+  masked/1: prior pruned (in no number of prior)
   1 trial censored (1 of masked): stopped because they did badly, so what is left of such a cell
   looks better than it is.
 )");
@@ -504,6 +528,12 @@ TEST(Exclusions, TheGravestStageIsTheCause) {
   ASSERT_EQ(excluded.size(), 1u);
   EXPECT_EQ(excluded[0].slot, "prior");
   EXPECT_EQ(excluded[0].state, "pruned");
+  // Of what waits the earliest: an evaluation waits for what it evaluates.
+  evidence.slots = {"evaluation.calibration", "evaluation.samples.free", "samples.free"};
+  for (const int64_t id : {1, 2, 3}) evidence.stages[id] = {id == 3 ? "samples" : "evaluation", false, 0, "waiting", "", 0, {}};
+  evidence.stages[1].done = true;
+  evidence.trials = {{1, 5, 0, {{0, 1}, {1, 2}, {2, 3}}}};
+  EXPECT_EQ(excluded_trials(evidence).at(0).slot, "samples.free");
   EXPECT_TRUE(excluded[0].censored);
   EXPECT_EQ(excluded[0].parts, std::vector<std::string>{"prior"});
 }

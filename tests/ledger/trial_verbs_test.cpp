@@ -64,6 +64,7 @@ TEST_F(TrialVerbs, LsRefusesWhatAFilterCannotMean) {
   refused("prior>1", "found an order of 'prior', expected =, != or ~: its values are text", 0);
   refused("width=six", "found 'six', expected a number: prior.width is one", 6);
   refused("seed!=x", "found 'x', expected a number: seed is one", 6);
+  refused("cell=maskd", "found 'maskd', which no trial has in cell, expected one of causal, masked; did you mean \"masked\"?", 5);
   refused("frechet=nan", "found 'nan', expected a number: samples.free frechet is a metric; `tessera query @nan` lists what is NaN", 8);
   EXPECT_EQ(tessera("ls 'width=six and flag=true' quick").second, 2);
   EXPECT_EQ(listed("flag=true").size(), 4u);
@@ -136,7 +137,10 @@ TEST_F(TrialVerbs, RmHidesTrialsForGoodAndKeepsTheirRows) {
     EXPECT_EQ(listed("quick"), (Names{"quick/causal/0", "quick/causal/1"}));
     EXPECT_NE(tessera("ls quick --retired").first.find("quick/masked/1   done, removed"), std::string::npos);
     EXPECT_NE(tessera("ls quick --retired").first.find("quick/retired/0  done, retired"), std::string::npos);
-    EXPECT_EQ(tessera("compare quick").first.find("masked"), std::string::npos);
+    const auto text = tessera("compare quick").first;
+    EXPECT_EQ(text.find("masked"), text.find("masked/0")) << text;
+    EXPECT_NE(text.find("\n  Removed by hand (rm) though finished: masked/0; masked/1\n"), std::string::npos) << text;
+    EXPECT_EQ(json("compare quick").at("removed_trials"), Json({"masked/0", "masked/1"}));
     EXPECT_EQ(number(results_, "SELECT count(*) FROM v_score WHERE cell = 'masked' AND NOT current AND metric = 'frechet'"), 2);
   };
   check();

@@ -16,8 +16,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from browser import Browser
 from report_ledger import ATTACKS, Results
 
-# Forest plots of 4 metrics, frontiers of 2, curves of 4, parallel coordinates of 2 parts.
-CHARTS = 12
+# Forest plots of 4 metrics, frontiers of 2 by each of two costs, curves of 4, parallel coordinates of 2 parts.
+CHARTS = 14
 READY = "document.documentElement?.dataset.ready === 'yes'"
 # Down the page a window at a time, so that every chart comes near the window once.
 SCROLL = """(async () => {
@@ -108,13 +108,14 @@ def frontier_differs(browser, programs, results, experiment):
     rows = [row["cells"] for part in comparison["parts"] if part["name"] == "samples.free" for row in part["rows"]]
     expected, sizes = {}, []
     for frontier in comparison["frontiers"]:
-        if frontier["cost"] != "token_forwards":
+        if frontier["cost"] not in ("token_forwards", "evaluations"):
             continue
         members = sorted((point["cells"] for point in frontier["points"] if point["on_frontier"]), key=rows.index)
         sizes.append(len(members))
-        expected[frontier["quality"]] = "Best for their cost: " + ", ".join(" = ".join(cells) for cells in members)
-    captions = browser.evaluate("[...document.querySelectorAll('#frontier figcaption')].map((one) => [one.firstChild.textContent, one.lastChild.textContent])")
-    found = {title.rsplit(" ", 1)[0]: caption for title, caption in captions}
+        expected[frontier["cost"], frontier["quality"]] = "Best for their cost: " + ", ".join(" = ".join(cells) for cells in members)
+    captions = browser.evaluate("[...document.querySelectorAll('#frontier .charts')].flatMap((charts) => [...charts.querySelectorAll('figcaption')]"
+                                ".map((one) => [charts.previousElementSibling.textContent, one.firstChild.textContent, one.lastChild.textContent]))")
+    found = {(heading.split(" by ")[1].replace(" ", "_"), title.rsplit(" ", 1)[0]): caption for heading, title, caption in captions}
     wrong = [] if found == expected else [f"found the frontiers {found}, expected {expected}"]
     if not any(1 < size < len(rows) for size in sizes):
         wrong.append(f"frontiers of {sizes} members out of {len(rows)} tell nothing")

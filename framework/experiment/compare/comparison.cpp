@@ -181,9 +181,13 @@ Comparison compare(SQLite::Database& database, const ComparisonRequest& request)
   comparison.excluded = excluded_trials(evidence);
   comparison.pinned = pinned_stages(evidence);
   comparison.retired = evidence.retired;
+  comparison.retired_trials = evidence.retired_trials;
+  comparison.removed_trials = evidence.removed_trials;
   comparison.trials = static_cast<int64_t>(evidence.trials.size());
   comparison.trials_done = comparison.trials - static_cast<int64_t>(comparison.excluded.size());
   const auto baselines = baselines_of(evidence.cells, comparison.baseline);
+  for (size_t cell = 0; !comparison.baseline.empty() && cell < evidence.cells.size(); ++cell)
+    if (baselines[cell] == kNoCell) comparison.unmatched.push_back(evidence.cells[cell]);
   const StageFacts facts(database, evidence);
   const auto asked = asked_for(evidence, request);
   add_parts(database, evidence, request, asked, baselines, facts, comparison);

@@ -108,8 +108,9 @@ struct Comparison {
   std::vector<ExcludedTrial> excluded;
   std::vector<PinnedStage> pinned;
   std::optional<MoreSeeds> more_seeds;
-  std::vector<std::string> retired;  // cells of older versions of the file that have finished trials; they are left out
-  ComparedPart cost;                 // processor seconds of each stage of the pipeline
+  std::vector<std::string> retired, retired_trials, removed_trials;  // finished and left out: see Evidence
+  std::vector<std::string> unmatched;  // cells that are measured from none: the baseline has none at the same points of the axes
+  ComparedPart cost;                   // processor seconds of each stage of the pipeline
 };
 
 enum class FrontierDetail { kNone, kMembers, kRivals };  // kRivals: for each cell that is none, by which members it is dominated
@@ -130,8 +131,8 @@ Comparison compare(SQLite::Database& database, const ComparisonRequest& request)
 // stages, values {metric: {n, n_nan, nan_seeds, mean, sd, interval95, difference, paired {…, p, p_holm, comparisons, least_p, detectable,
 // pairs_missing}, over_samples, seeds_unpaired}} and, where it is compared, from, same_stages, seeds_missing, seeds_unpaired (of all its
 // metrics); sample_differences and sample_scores_unread; more_seeds; frontiers (where they were asked for); controls {differences,
-// uncontrolled, budgets}; excluded, retired_cells, pinned; cost (a part). Fields are added, never changed. Numbers that are none are "nan",
-// "inf", "-inf".
+// uncontrolled, budgets}; excluded, retired_cells, retired_trials, removed_trials, cells_without_baseline, pinned; cost (a part). Fields
+// are added, never changed. Numbers that are none are "nan", "inf", "-inf".
 Json to_json(const Comparison& comparison);
 
 // The experiment of that name, or the only one that ends with it. Throws Error(bad_config).

@@ -128,6 +128,9 @@ Json to_json(const Comparison& comparison) {
           {"controls", to_json(comparison.controls)},
           {"excluded", to_json(comparison.excluded)},
           {"retired_cells", comparison.retired},
+          {"retired_trials", comparison.retired_trials},
+          {"removed_trials", comparison.removed_trials},
+          {"cells_without_baseline", comparison.unmatched},
           {"pinned", std::move(pinned)},
           {"more_seeds", comparison.more_seeds ? more_seeds_json(*comparison.more_seeds) : Json()},
           {"cost", part_json(comparison.cost)}};

@@ -3,6 +3,7 @@
 #include "experiment/compare/comparison.hpp"
 #include "experiment/compare/evidence.hpp"
 #include "experiment/compare/pairing.hpp"
+#include "experiment/describe/baselines.hpp"
 
 namespace tessera {
 
@@ -41,13 +42,6 @@ class PartBuilder {
   std::vector<size_t> first_cells_;          // by row
   std::vector<SamplePairing> sample_pairings_;
 };
-
-inline constexpr size_t kNoCell = static_cast<size_t>(-1);
-
-// For each cell the one that it is measured from, itself where it is a baseline; kNoCell where there is none. Labels are "arm, axis point,
-// …": the baseline of a cell is the cell of the baseline's arm at the same points of the other axes, as far as that arm has them: "masked,
-// sampling.steps=8, prior.layers=6" has "causal, prior.layers=6".
-std::vector<size_t> baselines_of(const std::vector<std::string>& cells, const std::string& baseline);
 
 // One row a kind of calibration ("<row>.<metric>" is how they are recorded), in the columns of the part it stands below.
 std::vector<ComparedRow> calibration_rows(const Evidence& evidence, const ComparedPart& part);

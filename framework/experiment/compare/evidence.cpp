@@ -126,14 +126,25 @@ void read_values(SQLite::Database& database, Evidence& evidence) {
   }
 }
 
-void read_retired(SQLite::Database& database, const std::string& experiment, Evidence& evidence) {
+// Finished trials that are not current, and why.
+void read_left_out(SQLite::Database& database, const std::string& experiment, Evidence& evidence) {
   SQLite::Statement row(
       database,
-      "SELECT DISTINCT c.cell FROM v_cell c WHERE c.experiment = ? AND NOT c.current AND NOT c.removed AND EXISTS (SELECT 1 FROM trial t "
-      "WHERE t.cell = c.id AND NOT EXISTS (SELECT 1 FROM trial_stage x JOIN stage s ON s.id = x.stage "
-      "WHERE x.trial = t.id AND s.published IS NULL)) ORDER BY c.position");
+      "SELECT c.cell, v.seed, v.removed OR c.removed, c.current FROM v_trial v JOIN v_cell c ON c.id = v.cell_id WHERE v.experiment = ? "
+      "AND "
+      "NOT v.current AND NOT EXISTS (SELECT 1 FROM trial_stage x JOIN stage s ON s.id = x.stage WHERE x.trial = v.id AND s.published IS "
+      "NULL) ORDER BY c.position, v.seed");
   row.bind(1, experiment);
-  while (row.executeStep()) evidence.retired.push_back(row.getColumn(0).getString());
+  while (row.executeStep()) {
+    const auto cell = row.getColumn(0).getString();
+    const auto trial = cell + "/" + std::to_string(row.getColumn(1).getInt64());
+    if (row.getColumn(2).getInt() != 0)
+      evidence.removed_trials.push_back(trial);
+    else if (row.getColumn(3).getInt() != 0)
+      evidence.retired_trials.push_back(trial);
+    else if (std::find(evidence.retired.begin(), evidence.retired.end(), cell) == evidence.retired.end())
+      evidence.retired.push_back(cell);
+  }
 }
 
 }  // namespace
@@ -144,7 +155,7 @@ Evidence read_evidence(SQLite::Database& database, const std::string& experiment
   read_stages(database, evidence);
   read_metrics(database, evidence);
   read_values(database, evidence);
-  read_retired(database, experiment, evidence);
+  read_left_out(database, experiment, evidence);
   return evidence;
 }
 

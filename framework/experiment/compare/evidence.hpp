@@ -47,7 +47,9 @@ struct Evidence {
   std::vector<EvidenceTrial> trials;
   std::unordered_map<int64_t, EvidenceStage> stages;
   std::unordered_map<int64_t, EvidenceMetric> metrics;
-  std::vector<std::string> retired;  // cells of older versions of the file that have finished trials
+  std::vector<std::string> retired;         // cells of older versions of the file that have finished trials
+  std::vector<std::string> retired_trials;  // of current cells: finished trials of seeds that the file no longer asks for, "cell/seed"
+  std::vector<std::string> removed_trials;  // finished trials that `rm` took out, "cell/seed"
 };
 
 // Current cells and trials. Metrics: all of evaluations, of other stages those with a goal; of published stages alone.

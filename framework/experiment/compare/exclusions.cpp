@@ -16,6 +16,11 @@ int gravity(const std::string& state) {
   return found == std::end(order) ? 1 : static_cast<int>(found - std::begin(order));
 }
 
+// Evaluations wait for what they evaluate.
+int place_of_cause(const std::string& slot) {
+  return slot.rfind(kEvaluation, 0) == 0 ? 2 * pipeline_place(part_of(slot)) + 1 : 2 * pipeline_place(slot);
+}
+
 }  // namespace
 
 int pipeline_place(const std::string& slot) {
@@ -38,8 +43,8 @@ std::vector<ExcludedTrial> excluded_trials(const Evidence& evidence) {
       if (stage.done) continue;
       const auto& name = evidence.slots[place];
       if (stage.kind == "evaluation" || name.rfind(kEvaluation, 0) == 0) parts.insert(part_of(name));
-      const auto graver = std::make_pair(gravity(stage.state), -pipeline_place(name));
-      if (!cause || graver > std::make_pair(gravity(cause->state), -pipeline_place(slot))) cause = &stage, slot = name;
+      const auto graver = std::make_pair(gravity(stage.state), -place_of_cause(name));
+      if (!cause || graver > std::make_pair(gravity(cause->state), -place_of_cause(slot))) cause = &stage, slot = name;
     }
     if (cause)
       excluded.push_back({evidence.cells[trial.cell],

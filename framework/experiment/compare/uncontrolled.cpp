@@ -8,6 +8,8 @@
 #include <set>
 #include <tuple>
 
+#include "experiment/describe/baselines.hpp"
+
 namespace tessera {
 namespace {
 
@@ -150,7 +152,8 @@ Controls controls_of(SQLite::Database& database, const Evidence& evidence, const
     if (!first[trial.cell]) first[trial.cell] = &trial;
   }
   std::vector<bool> paired(evidence.cells.size(), false);
-  const auto base_of = [&](size_t cell) { return baselines[cell] == static_cast<size_t>(-1) ? size_t{0} : baselines[cell]; };
+  // Cells that no baseline matches are held against the first one: what differs is worth knowing there too.
+  const auto base_of = [&](size_t cell) { return baselines[cell] == kNoCell ? size_t{0} : baselines[cell]; };
   for (const auto& trial : evidence.trials) {
     collector.resumed(trial);
     const size_t base = base_of(trial.cell);

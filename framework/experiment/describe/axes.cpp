@@ -96,6 +96,14 @@ bool AxisReader::is_name(const Entry& entry, const std::string& name) {
   return false;
 }
 
+// Keys of options have a section in front: "prior.layers" in [zip] itself reads as the key "layers" of a zip "prior".
+bool AxisReader::is_behind_a_name(const Entry& entry, const std::string& key) {
+  if (key.find('.') != std::string::npos) return true;
+  problems_.add(entry.key_origin, entry.key,
+                fmt::format("found no name before the option, expected it in a table [{}.<name>]", head(entry.key)));
+  return false;
+}
+
 bool AxisReader::is_list(const Entry& entry) {
   if (entry.value.is_array() && !entry.value.empty()) return true;
   problem(entry, fmt::format("found {}, expected a list of values", shown(entry.value)));
@@ -122,7 +130,7 @@ void AxisReader::read_zip(const Entry& entry) {
   }
   if (key.empty()) return problem(entry, fmt::format("found {}, expected tables [zip.<name>] of lists", shown(entry.value)));
   empty_zips_.erase(name);
-  if (!is_name(entry, name)) return;
+  if (!is_name(entry, name) || !is_behind_a_name(entry, key)) return;
   if (reads(name))
     return problems_.add(entry.key_origin, entry.key,
                          fmt::format("found a zip of the name '{}', which another axis has, expected another", name));
@@ -134,7 +142,7 @@ void AxisReader::read_ablation(const Entry& entry) {
   const auto name = head(tail(entry.key)), key = tail(tail(entry.key));
   if (name.empty() || (key.empty() && !is_table(entry)))
     return is_table(entry) ? void() : problem(entry, fmt::format("found {}, expected tables [ablate.<name>]", shown(entry.value)));
-  if (!is_name(entry, name)) return;
+  if (!is_name(entry, name) || !(is_table(entry) || is_behind_a_name(entry, key))) return;
   if (name == "unchanged") {
     if (refused_names_.insert("ablate.unchanged").second)
       problems_.add(entry.key_origin, "ablate.unchanged", "found the name of the cell in which nothing is ablated, expected another");
@@ -151,6 +159,8 @@ void AxisReader::read_random(const Entry& entry) {
   const auto rest = tail(entry.key);
   if (rest.empty() && is_table(entry)) return;
   axis(axes_, "random");
+  if (!random_) random_ = entry;
+  capped_ = capped_ || rest == "cap";
   if (rest == "cap" || rest == "seed") {
     const int64_t least = rest == "cap" ? 1 : 0;
     const bool fits = entry.value.is_number_integer() && entry.value >= least && entry.value <= kMostPoints;
@@ -296,7 +306,7 @@ std::vector<Entry> AxisReader::draw(const std::string& stream) {
 void AxisReader::draw_points(const std::string& experiment) {
   const auto found = std::find_if(axes_.begin(), axes_.end(), [](const Axis& a) { return a.name == "random"; });
   if (found == axes_.end()) return;
-  if (cap_ == 0) problems_.add_line(fmt::format("{}: random.cap: found nothing, expected the number of points", experiment));
+  if (!capped_) problems_.add(random_ ? random_->key_origin : experiment, "random.cap", "found nothing, expected the number of points");
   if (ranges_.empty() && problems_.empty())
     problems_.add_line(fmt::format("{}: random: found no key, expected key = {{min, max}} or {{values}}", experiment));
   bool sound = cap_ > 0 && !ranges_.empty();

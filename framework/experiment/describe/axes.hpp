@@ -11,6 +11,7 @@
 //   [[exclude]]               cells where all of its keys have these values are left out; `arm` and other axes count as keys
 #pragma once
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -41,6 +42,7 @@ class AxisReader {
   void read_zip(const Entry& entry);
   void read_ablation(const Entry& entry);
   bool is_name(const Entry& entry, const std::string& name);
+  bool is_behind_a_name(const Entry& entry, const std::string& key);
   void read_random(const Entry& entry);
   void read_exclusion(const Entry& entry);
   bool is_list(const Entry& entry);
@@ -61,6 +63,8 @@ class AxisReader {
   std::set<std::string> refused_names_;
   std::vector<Range> ranges_;
   int64_t cap_ = 0, random_seed_ = 0;
+  std::optional<Entry> random_;  // what of [random] came first
+  bool capped_ = false;          // a cap is given, be it a wrong one
   std::vector<Exclusion> exclusions_;
 };
 

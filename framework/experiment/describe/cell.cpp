@@ -6,6 +6,7 @@
 
 #include "core/error.hpp"
 #include "core/hash.hpp"
+#include "experiment/describe/baselines.hpp"
 
 namespace tessera {
 namespace {
@@ -172,6 +173,8 @@ class Resolver {
       expected = fmt::format("an option of {} '{}'", selector->noun, cell_.plugins.at(selector->kind)->id);
     else if (declarations_.has_section(section))
       expected = fmt::format("an option of [{}]", section);
+    else if (section == "run")
+      expected = "an option of a cell: [run] says how the whole experiment runs";
     auto text = fmt::format("found an unknown key, expected {}{}", expected, hint(did_you_mean(key, all_keys())));
     if (entry.varied && selector)
       text += fmt::format(
@@ -356,6 +359,24 @@ std::string difference(const std::vector<const AxisPoint*>& cell, const std::vec
   return fmt::format("{}", fmt::join(places, ", "));
 }
 
+// An arm with a grid of its own is no baseline of other arms: they have no cell at the same points.
+void check_matches(const Experiment& experiment, const std::vector<std::string>& labels, Problems& problems) {
+  const auto baselines = baselines_of(labels, experiment.baseline);
+  bool compared = false;
+  std::vector<std::string> unmatched, own;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    compared = compared || (baselines[i] != i && baselines[i] != kNoCell);
+    if (baselines[i] == kNoCell) unmatched.push_back(labels[i]);
+    if (baselines[i] == i) own.push_back(labels[i]);
+  }
+  if (compared || unmatched.empty()) return;
+  problems.add(experiment.baseline_origin, "baseline",
+               own.empty() ? fmt::format("found {}, of which no cell is left, expected one of {}", shown(experiment.baseline),
+                                         fmt::join(labels, "; "))
+                           : fmt::format("found {}, which has no cell at the points of {}, expected one cell: {}",
+                                         shown(experiment.baseline), fmt::join(unmatched, "; "), fmt::join(own, "; ")));
+}
+
 // An arm, or the label of a cell.
 void check_baseline(const Experiment& experiment, const std::vector<Cell>& cells, Problems& problems) {
   std::vector<std::string> arms, labels;
@@ -367,7 +388,9 @@ void check_baseline(const Experiment& experiment, const std::vector<Cell>& cells
   const auto has = [&](const std::vector<std::string>& list) {
     return std::find(list.begin(), list.end(), experiment.baseline) != list.end();
   };
-  if (experiment.baseline.empty() || has(arms) || (has(labels) && !experiment.axes.empty())) return;
+  if (experiment.baseline.empty()) return;
+  if (has(arms)) return check_matches(experiment, labels, problems);
+  if (has(labels) && !experiment.axes.empty()) return;
   const auto& expected = arms.empty() ? labels : arms;
   const auto near = did_you_mean(experiment.baseline, expected);
   problems.add(experiment.baseline_origin, "baseline",

@@ -49,7 +49,8 @@ std::vector<Binding> make_bindings() {
               "Seconds after which a host that reports nothing is killed. 0 = none."),
        TESSERA_MEMBER(stall_limit)},
       {choice("prune", {"none", "median", "asha"},
-              "Stop trainings that fall behind: median (Golovin et al. 2017) or asha, asynchronous successive halving "
+              "Stop trainings that fall behind: median (the median of the others at the same step, as Optuna's MedianPruner) or asha, "
+              "asynchronous successive halving "
               "(arXiv:1810.05934). What is stopped keeps its checkpoint and counts as censored."),
        TESSERA_MEMBER(prune.rule)},
       {choice("prune_stage", {"prior", "tokenizer"},

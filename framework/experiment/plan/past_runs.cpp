@@ -59,6 +59,16 @@ double relative_work(const PlannedStage& stage, const Cell& cell, const Measured
   return ratio;
 }
 
+// Parameters against those of the network that was measured, at four bytes each; 1 where either is not known or they cannot compare.
+double relative_size(const Plan& plan, const PlannedStage& stage, const MeasuredStage& measured) {
+  if (stage.kind != "tokenizer" && stage.kind != "prior") return 1;
+  const auto parameters = plan.answers[stage.cell].value("parameters", Json::object());
+  const auto of = [&](const char* part) { return parameters.value(part, 0.0); };
+  const double own = stage.kind == "prior" ? of("prior") : of("encoder") + of("quantizer");
+  const double other = static_cast<double>(measured.bytes) / 4;
+  return own > 0 && other > 0 ? own / other : 1;
+}
+
 }  // namespace
 
 std::set<std::string> failed_stages(SQLite::Database& database) {
@@ -89,11 +99,12 @@ std::vector<PastCurve> past_curves(SQLite::Database& database, const Plan& plan,
 }
 
 std::vector<MeasuredStage> measured_stages(SQLite::Database& database) {
-  SQLite::Statement row(
-      database,
-      "SELECT s.kind, s.key, s.parts, (SELECT sum(r.seconds) FROM run r WHERE r.stage = s.id), "
-      "(SELECT sum(r.cpu_seconds) FROM run r WHERE r.stage = s.id) FROM stage s WHERE s.kind = ? AND s.published IS NOT NULL "
-      "ORDER BY s.id DESC LIMIT 300");
+  SQLite::Statement row(database,
+                        "SELECT s.kind, s.key, s.parts, (SELECT sum(r.seconds) FROM run r WHERE r.stage = s.id), "
+                        "(SELECT sum(r.cpu_seconds) FROM run r WHERE r.stage = s.id), "
+                        "(SELECT coalesce(sum(a.bytes), 0) FROM artifact a WHERE a.stage = s.id AND a.run = s.published) FROM stage s "
+                        "WHERE s.kind = ? AND s.published IS NOT NULL "
+                        "ORDER BY s.id DESC LIMIT 300");
   std::vector<MeasuredStage> found;
   for (const char* kind : {"data", "tokenizer", "tokens", "prior", "samples", "evaluation"}) {
     row.reset();
@@ -101,8 +112,8 @@ std::vector<MeasuredStage> measured_stages(SQLite::Database& database) {
     while (row.executeStep()) {
       auto parts = try_parse_json(row.getColumn(2).getString());
       if (parts && parts->is_object() && !row.isColumnNull(3))
-        found.push_back(
-            {kind, row.getColumn(1).getString(), std::move(*parts), row.getColumn(3).getDouble(), row.getColumn(4).getDouble()});
+        found.push_back({kind, row.getColumn(1).getString(), std::move(*parts), row.getColumn(3).getDouble(), row.getColumn(4).getDouble(),
+                         row.getColumn(5).getInt64()});
     }
   }
   return found;
@@ -114,7 +125,7 @@ std::optional<StageCost> estimate_cost(const Plan& plan, const PlannedStage& sta
   for (const auto& one : measured) {
     const auto count = differences(stage, cell, one);
     if (!count || (best && *count >= best->differences)) continue;
-    const double ratio = relative_work(stage, cell, one);
+    const double ratio = relative_work(stage, cell, one) * (*count > 0 && *count < kAnotherPlugin ? relative_size(plan, stage, one) : 1);
     best = StageCost{one.seconds * ratio, one.cpu_seconds * ratio, one.key, *count};
   }
   return best;

@@ -38,8 +38,61 @@ std::string plugin_ids(const Cell& cell, const std::vector<std::string>& kinds) 
   return ids.empty() ? "no plugins" : fmt::format("plugins {}", fmt::join(ids, ", "));
 }
 
+// "data.size=33 (q.toml:7:11)"
+std::string placed(const std::string& key, const Setting& setting) {
+  return fmt::format("{}={} ({})", key, to_line(setting.value), setting.origin);
+}
+
+// What sets a refused cell apart from the sound cell that it resembles most.
+std::vector<std::string> set_apart(const Plan& plan, const Cell& cell) {
+  std::vector<std::string> least;
+  bool any = false;
+  for (size_t i = 0; i < plan.cells.size(); ++i) {
+    if (!plan.answers[i].value("ok", false)) continue;
+    std::vector<std::string> different;
+    for (const auto& [key, setting] : cell.settings) {
+      const auto other = plan.cells[i].settings.find(key);
+      if (setting.origin != "default" && (other == plan.cells[i].settings.end() || other->second.value != setting.value))
+        different.push_back(placed(key, setting));
+    }
+    if (!any || different.size() < least.size()) least = std::move(different);
+    any = true;
+  }
+  return least;
+}
+
+// What the file says for all cells in the section of a key that it does not give.
+std::vector<std::string> said_beside(const Plan& plan, const Cell& cell, const std::string& key) {
+  const auto section = key.substr(0, key.find('.') + 1);
+  std::vector<std::string> said;
+  for (const auto& [name, setting] : cell.settings) {
+    const auto everywhere = [&name = name, &setting = setting](const Cell& other) {
+      const auto found = other.settings.find(name);
+      return found != other.settings.end() && found->second.origin == setting.origin && found->second.value == setting.value;
+    };
+    if (name.rfind(section, 0) == 0 && setting.origin != "default" && std::all_of(plan.cells.begin(), plan.cells.end(), everywhere))
+      said.push_back(placed(name, setting));
+  }
+  return said;
+}
+
+// Where to look when the place of the key itself does not tell: it is a default, or all cells have it.
+std::string where_else(const Plan& plan, const Cell& cell, const std::string& key) {
+  constexpr size_t kMost = 4;
+  const bool is_default = cell.settings.count(key) == 0 || cell.settings.at(key).origin == "default";
+  auto places = set_apart(plan, cell);
+  const bool told = std::any_of(places.begin(), places.end(), [&](const std::string& one) { return one.rfind(key + "=", 0) == 0; });
+  if (told) return "";
+  const bool apart = !places.empty();
+  if (!apart && is_default) places = said_beside(plan, cell, key);
+  if (places.empty()) return "";
+  if (places.size() > kMost) places.resize(kMost), places.emplace_back("…");
+  return fmt::format("; {} {}", apart ? "in cells with" : "given:", fmt::join(places, ", "));
+}
+
 // "experiments/q.toml:9:1: sampling.plugin: found …, expected … (prior.plugin: experiments/q.toml:5:1)"
-void add_refusal(const Cell& cell, const Json& error, bool blamed, const std::string& source, Problems& problems) {
+void add_refusal(const Plan& plan, const Cell& cell, const Json& error, bool blamed, Problems& problems) {
+  const auto& source = plan.source;
   const auto key = error.value("key", "");
   const auto place = [&](const std::string& name) {
     const auto found = cell.settings.find(name);
@@ -52,7 +105,7 @@ void add_refusal(const Cell& cell, const Json& error, bool blamed, const std::st
     problems.add_line(
         fmt::format("{}: cell '{}': {}{}", source, cell.label, text, blamed ? "" : fmt::format(" ({})", plugin_ids(cell, kAllPlugins))));
   else
-    problems.add(place(key), key, text);
+    problems.add(place(key), key, text + where_else(plan, cell, key));
 }
 
 // One request for all cells that ask the same.
@@ -180,7 +233,7 @@ Plan make_plan(const Experiment& experiment, const Declarations& declarations, c
     if (plan.answers[i].value("ok", false)) continue;
     const bool blamed = plan.answers[i].value("blamed", false);  // then the text names the plugins
     all_blamed = all_blamed && blamed;
-    for (const auto& error : plan.answers[i].at("errors")) add_refusal(plan.cells[i], error, blamed, plan.source, problems);
+    for (const auto& error : plan.answers[i].at("errors")) add_refusal(plan, plan.cells[i], error, blamed, problems);
   }
   plan.problems = problems.lines();
   if (!problems.empty()) plan.problem_code = all_blamed ? ExitCode::bad_plugin : ExitCode::bad_config;

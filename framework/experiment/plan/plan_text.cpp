@@ -190,7 +190,7 @@ std::string Plan::users(const PlannedStage& stage) const {
   if (stage.trials == trials.size() && trials.size() > 1) return {};
   std::vector<std::string> labels;
   for (const size_t index : stage.cells) labels.push_back(cells[index].label);
-  auto text = stage.cells.size() > kNamed ? counted(stage.cells.size(), "cell") : fmt::format("{}", fmt::join(labels, ", "));
+  auto text = stage.cells.size() > kNamed ? counted(stage.cells.size(), "cell") : fmt::format("{}", fmt::join(labels, "; "));
   // A stage of several seeds is pinned: it belongs to none of them.
   if (seeds.size() > 1 && stage.trials == stage.cells.size()) text += fmt::format(", seed {}", stage.trial_seed);
   return text;

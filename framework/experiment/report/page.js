@@ -218,10 +218,21 @@
       })] });
     return table(columns, [...part.rows.map((row) => line(row, false)), ...part.calibration.map((row) => line(row, true))], part.name, false);
   }
+  const some = (list) => list.slice(0, 12).join('; ') + (list.length > 12 ? `; and ${list.length - 12} more` : '');
   // What the intervals of a comparison hang on.
   function conditions() {
     const said = (comparison.pinned ?? []).map((one) => (one.one ? `${one.everywhere ? 'All cells' : joined(one.cells)} share one ${one.stage}: the intervals hold for this ${one.stage}, and say nothing of another.`
       : `${one.everywhere ? 'All cells' : joined(one.cells)} have one ${one.stage} each for all seeds: the intervals hold for these, and say nothing of others.`));
+    // Which cells share trained stages with what they are measured from.
+    const shared = new Map();
+    for (const row of comparison.parts.flatMap((part) => part.rows).filter((one) => one.from)) {
+      const trained = ['tokenizer', 'prior'].filter((slot) => row.same_stages?.includes(slot)).join(' and ');
+      if (trained) shared.set(`${trained} as ${row.from}`, [...new Set([...(shared.get(`${trained} as ${row.from}`) ?? []), ...row.cells])]);
+    }
+    for (const [what, all] of shared) said.push(`Same ${what} at every seed: ${some(all)}.`);
+    if (comparison.cells_without_baseline?.length) said.push(`No difference is counted for ${some(comparison.cells_without_baseline)}: the baseline ${data.baseline} has no cell at the same points of the axes.`);
+    if (comparison.removed_trials?.length) said.push(`Removed by hand (rm) though finished: ${some(comparison.removed_trials)}.`);
+    if (comparison.retired_trials?.length) said.push(`Finished, but of seeds that the last run does not ask for: ${some(comparison.retired_trials)}.`);
     if (comparison.excluded?.length) said.push(`${comparison.excluded.length === 1 ? '1 trial is' : `${comparison.excluded.length} trials are`} not finished and missing from the numbers: see limits and notes.`);
     const uncontrolled = comparison.controls?.uncontrolled ?? 0;
     return [...said.map((text) => make('p', {}, text)), uncontrolled === 0 ? '' : make('p', { class: 'worse' }, uncontrolled === 1 ? 'One difference between cells was not asked for'
@@ -230,7 +241,7 @@
   const definitions = (part) => folded('What the columns mean', false, () => [table([{ title: 'metric' }, { title: 'definition', long: true }, { title: 'revision', number: true }],
     part.metrics.map((metric) => ({ cells: [heading(metric), metric.definition, metric.revision] })))]);
   function results() {
-    const known = ['experiment', 'question', 'baseline', 'source', 'trials', 'trials_done', 'parts', 'cost', 'sample_differences', 'pinned', 'excluded', 'retired_cells', 'controls', 'frontiers', 'more_seeds'];
+    const known = ['experiment', 'question', 'baseline', 'source', 'trials', 'trials_done', 'parts', 'cost', 'sample_differences', 'pinned', 'excluded', 'retired_cells', 'retired_trials', 'removed_trials', 'cells_without_baseline', 'controls', 'frontiers', 'more_seeds'];
     const more = Object.entries(comparison).filter(([key, value]) => !known.includes(key) && value && !(Array.isArray(value) && !value.length));
     section('results', 'Results',
       comparison.parts.length ? make('p', {}, 'Mean ± standard deviation over n distinct stages; ↑ more is better, ↓ less; bold: the best mean.'
@@ -284,10 +295,10 @@
       const known = ['n', 'n_nan', 'mean', 'sd', 'interval95', 'p', 'p_holm', 'comparisons', 'least_p', 'detectable', 'pairs_missing'];
       const extra = [...new Set(list.flatMap((one) => one.effects.flatMap((effect) => Object.keys(effect.value.paired))))].filter((key) => !known.includes(key));
       const numbers = () => [table([{ title: 'metric' }, { title: 'arm' }, { title: 'pairs', number: true }, { title: 'Δ', number: true }, { title: '95 % interval' },
-        { title: 'p', number: true, hint: 'Exact sign flips' }, { title: 'p Holm', number: true, hint: 'For all arms on one metric' },
+        { title: 'p', number: true, hint: 'Sign flips, exact up to 40 pairs' }, { title: 'p Holm', number: true, hint: 'For all arms on one metric' },
         { title: 'least p', number: true, hint: 'The smallest p that so many pairs can give' },
-        { title: '80 % sees', number: true, hint: 'The smallest difference that so many pairs show four times in five' },
-        { title: 'more seeds', number: true, hint: 'That many more would show a difference of the size found four times in five' }, ...extra.map((title) => ({ title: title.replaceAll('_', ' ') }))],
+        { title: '80 % sees', number: true, hint: 'The smallest difference that so many pairs show four times in five, by a t-test at 0.05 without Holm' },
+        { title: 'more seeds', number: true, hint: 'That many more would show a difference of the size found four times in five, by a t-test at 0.05, and let sign flips with Holm reach 0.05' }, ...extra.map((title) => ({ title: title.replaceAll('_', ' ') }))],
       list.flatMap(({ metric, effects: all }) => all.map(({ cells: arm, mean, low, high, verdict: says, value: { paired } }) => {
         const places = decimals(number(paired.sd), mean);
         return { cells: [heading(metric), joined(arm), paired.n, { text: signed(mean, places), sort: mean, class: says },
@@ -336,13 +347,14 @@
   function frontiers() {
     const found = [];
     for (const part of comparison.parts) {
-      const cost = kCosts.find((name) => new Set(part.rows.map((row) => valueOf(row, { name })?.mean)).size > 1);
-      if (!cost) continue;
-      const drawn = data.frontiers.filter((one) => one.part === part.name && one.cost === cost)
-        .map((one) => ({ metric: part.metrics.find((metric) => metric.name === one.quality), points: frontierPoints(part, one) })).filter((one) => one.points.length > 1);
-      if (drawn.length) found.push(make('h3', {}, part.name), make('div', { class: 'charts' }, ...drawn.map(({ metric, points }) =>
-        figure(heading(metric), `Best for their cost: ${points.filter((one) => one.best).map((one) => joined(one.cells)).slice(0, 8).join(', ')}${points.filter((one) => one.best).length > 8 ? ', …' : ''}`,
-          charts.canvas(`${metric.name} against ${cost}`, charts.frontier(points, cost.replaceAll('_', ' '), heading(metric)))))), sql(data.sql.frontier, cost, drawn[0].metric.name));
+      // Both costs where both vary: what wins by one may lose by the other.
+      for (const cost of kCosts.filter((name) => new Set(part.rows.map((row) => valueOf(row, { name })?.mean)).size > 1)) {
+        const drawn = data.frontiers.filter((one) => one.part === part.name && one.cost === cost)
+          .map((one) => ({ metric: part.metrics.find((metric) => metric.name === one.quality), points: frontierPoints(part, one) })).filter((one) => one.points.length > 1);
+        if (drawn.length) found.push(make('h3', {}, `${part.name} by ${cost.replaceAll('_', ' ')}`), make('div', { class: 'charts' }, ...drawn.map(({ metric, points }) =>
+          figure(heading(metric), `Best for their cost: ${points.filter((one) => one.best).map((one) => joined(one.cells)).slice(0, 8).join(', ')}${points.filter((one) => one.best).length > 8 ? ', …' : ''}`,
+            charts.canvas(`${metric.name} against ${cost}`, charts.frontier(points, cost.replaceAll('_', ' '), heading(metric)))))), sql(data.sql.frontier, cost, drawn[0].metric.name));
+      }
     }
     section('frontier', 'Cost and quality', found.length ? [make('p', {}, 'Cost is counted, not timed: network evaluations, and tokens that went through the network, for one image. '
       + 'Whiskers: 95 % interval of the mean. The dashed line joins the cells that none beats in both.'), legend()] : '', found);

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <random>
 
 namespace tessera {
 namespace {
@@ -48,6 +49,24 @@ double sign_flip_p(const std::vector<double>& differences) {
     as_far += static_cast<double>(below);
   }
   return as_far / std::exp2(static_cast<double>(differences.size()));
+}
+
+double random_sign_flip_p(const std::vector<double>& differences) {
+  double found = 0, scale = 0;
+  for (const double value : differences) found += value, scale += std::abs(value);
+  const double bound = std::abs(found) - 1e-12 * scale;
+  std::mt19937_64 bits(0);
+  int64_t as_far = 1;
+  for (int64_t i = 0; i < kRandomFlips; ++i) {
+    double sum = 0;
+    uint64_t signs = 0;
+    for (size_t k = 0; k < differences.size(); ++k, signs >>= 1) {
+      if (k % 64 == 0) signs = bits();
+      sum += (signs & 1) != 0 ? differences[k] : -differences[k];
+    }
+    as_far += std::abs(sum) >= bound;
+  }
+  return static_cast<double>(as_far) / static_cast<double>(kRandomFlips + 1);
 }
 
 double paired_power(double effect, int64_t n, double alpha) {
@@ -114,8 +133,8 @@ PairedDifference paired_difference(const std::vector<double>& differences) {
   result.least_p = std::min(1.0, 2 / std::exp2(static_cast<double>(n)));
   std::vector<double> numbers;
   std::copy_if(differences.begin(), differences.end(), std::back_inserter(numbers), [](double d) { return !std::isnan(d); });
-  if (n > 0 && n <= kMostSignFlips && std::all_of(numbers.begin(), numbers.end(), [](double d) { return std::isfinite(d); }))
-    result.p = sign_flip_p(numbers);
+  if (n > 0 && std::all_of(numbers.begin(), numbers.end(), [](double d) { return std::isfinite(d); }))
+    result.p = n <= kMostSignFlips ? sign_flip_p(numbers) : random_sign_flip_p(numbers);
   if (n > 1 && result.estimate.deviation) result.detectable = *result.estimate.deviation * known_detectable_effect(n);
   return result;
 }

@@ -11,12 +11,12 @@ namespace tessera {
 
 struct PairedDifference {
   Estimate estimate;                 // of the differences: n pairs, mean, deviation, half width of the 95 % t-interval
-  std::optional<double> p;           // exact sign-flip test, two-sided; none without pairs or above kMostSignFlips
+  std::optional<double> p;           // sign-flip test, two-sided, exact up to kMostSignFlips pairs; none without pairs
   double least_p = 1;                // the smallest p that so many pairs can give: 2 / 2^n
   std::optional<double> detectable;  // the smallest true difference that these pairs would show with 80 % power; none below two
 };
 
-inline constexpr int64_t kMostSignFlips = 40;
+inline constexpr int64_t kMostSignFlips = 40, kRandomFlips = 20'000;
 
 // The fewest pairs whose sign-flip test can reach 0.05 after Holm's correction for so many comparisons: comparisons * 2 / 2^n <= 0.05.
 // 6 for one comparison.
@@ -28,6 +28,8 @@ PairedDifference paired_difference(const std::vector<double>& differences);
 // The share of all 2^n ways to flip the differences' signs whose sum is as far from 0 as the one found (Fisher 1935). Assumes that
 // differences are symmetric about 0 where there is no effect, not that they are normal. n <= kMostSignFlips.
 double sign_flip_p(const std::vector<double>& differences);
+// The same from kRandomFlips random ways, the one found counted among them (Phipson and Smyth 2010); the same number at every call.
+double random_sign_flip_p(const std::vector<double>& differences);
 
 // Of a two-sided paired t-test at level `alpha`: the chance to see a true mean difference of `effect` deviations with n pairs.
 double paired_power(double effect, int64_t n, double alpha = 0.05);
