@@ -7,6 +7,7 @@
 #include <map>
 #include <regex>
 
+#include "cli/comparison_text.hpp"
 #include "cli/difference_text.hpp"
 #include "cli/text_table.hpp"
 
@@ -72,9 +73,8 @@ PaperRow paper_row(const std::string& arm, const ComparedValue& value, bool cali
 
 std::vector<PaperMetric> paper_metrics(const ComparedPart& part) {
   std::vector<PaperMetric> metrics;
-  const bool goals = std::any_of(part.metrics.begin(), part.metrics.end(), [](const auto& one) { return one.goal != "none"; });
   for (size_t i = 0; i < part.metrics.size(); ++i) {
-    if (goals && part.metrics[i].goal == "none") continue;  // what the others are counted over
+    if (is_heading(part, i)) continue;
     PaperMetric metric{part.metrics[i].name, part.metrics[i].unit, part.metrics[i].goal, {}};
     const auto best = best_mean(part, i);
     for (const auto& row : part.rows) {
@@ -83,7 +83,7 @@ std::vector<PaperMetric> paper_metrics(const ComparedPart& part) {
       metric.rows.back().best = best && row.values[i]->estimate.mean == *best;
     }
     for (const auto& row : part.calibration)
-      if (row.values[i]) metric.rows.push_back(paper_row("real data: " + row.cells[0], *row.values[i], true));
+      if (row.values[i]) metric.rows.push_back(paper_row(calibration_title(row), *row.values[i], true));
     metrics.push_back(std::move(metric));
   }
   return metrics;
@@ -109,7 +109,7 @@ std::string latex_math(const std::string& number, bool bold = false) {
 
 std::string latex_part(const Comparison& comparison, const ComparedPart& part) {
   std::string text = fmt::format("% {}\n\\begin{{table}}\n  \\centering\n  \\begin{{tabular}}{{llrrrrlr}}\n    \\toprule\n",
-                                 replace_all(part.name, "\n", " "));
+                                 replace_all(part_heading(part), "\n", " "));
   text += "    Metric & Arm & $n$ & Mean $\\pm$ sd & Pairs & $\\Delta$ & 95\\,\\% interval & $p$ \\\\\n";
   for (const auto& metric : paper_metrics(part)) {
     text += "    \\midrule\n";
@@ -141,7 +141,7 @@ std::string latex_part(const Comparison& comparison, const ComparedPart& part) {
 std::string markdown_part(const ComparedPart& part) {
   std::string text =
       fmt::format("### {}\n\n| metric | arm | n | mean ± sd | pairs | Δ | 95 % interval | p |\n|---|---|--:|--:|--:|--:|---|--:|\n",
-                  markdown_text(part.name));
+                  markdown_text(part_heading(part)));
   for (const auto& metric : paper_metrics(part)) {
     std::string title = markdown_text(metric.name);
     if (!metric.unit.empty()) title += fmt::format(" ({})", markdown_text(metric.unit));

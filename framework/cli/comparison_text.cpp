@@ -42,17 +42,31 @@ struct Line {
 std::vector<Line> lines_of(const ComparedPart& part) {
   std::vector<Line> lines;
   for (const auto& row : part.rows) lines.push_back({row_title(row, part.rows.size() == 1), &row});
-  for (const auto& row : part.calibration) lines.push_back({"real data: " + row.cells[0], &row});
+  for (const auto& row : part.calibration) lines.push_back({calibration_title(row), &row});
   return lines;
 }
 
-// A metric without a goal that is the same everywhere says what the others are counted over: it goes into the heading.
+}  // namespace
+
+std::string calibration_title(const ComparedRow& row) {
+  return fmt::format("real data: {}{}", row.cells[0], row.pooled ? ", all tokenizers" : "");
+}
+
 bool is_heading(const ComparedPart& part, size_t metric) {
   if (part.metrics[metric].goal != "none") return false;
   for (const auto& row : part.rows)
     if (!row.values[metric] || row.values[metric]->estimate.mean != part.rows[0].values[metric]->estimate.mean) return false;
   return !part.rows.empty();
 }
+
+std::string part_heading(const ComparedPart& part) {
+  std::string text = part.name;
+  for (size_t i = 0; i < part.metrics.size(); ++i)
+    if (is_heading(part, i)) text += fmt::format(" · {} {}", part.metrics[i].name, format_number(part.rows[0].values[i]->estimate.mean));
+  return text;
+}
+
+namespace {
 
 // A metric's text, line by line.
 struct Column {
@@ -77,15 +91,10 @@ Column column_of(const ComparedPart& part, const std::vector<Line>& lines, size_
 
 std::string part_text(const ComparedPart& part, size_t width) {
   const auto lines = lines_of(part);
-  std::string text = part.name;
   std::vector<Column> columns;
-  for (size_t i = 0; i < part.metrics.size(); ++i) {
-    if (is_heading(part, i))
-      text += fmt::format(" · {} {}", part.metrics[i].name, format_number(part.rows[0].values[i]->estimate.mean));
-    else
-      columns.push_back(column_of(part, lines, i));
-  }
-  text = wrapped(text, width, 0);
+  for (size_t i = 0; i < part.metrics.size(); ++i)
+    if (!is_heading(part, i)) columns.push_back(column_of(part, lines, i));
+  std::string text = wrapped(part_heading(part), width, 0);
   size_t first_width = 10;
   for (const auto& line : lines) first_width = std::max(first_width, display_width(line.title) + 8);
   for (size_t begin = 0; begin < columns.size();) {

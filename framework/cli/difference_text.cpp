@@ -156,7 +156,7 @@ std::string differences_text(const Comparison& comparison, const CommonOptions& 
     text = "\n" + wrapped(fmt::format("Differences from {}, paired by seed: over other trainings", comparison.baseline), width, 0) +
            table.text(2, width);
     text += wrapped(
-        "p: sign flips, exact up to 40 pairs; p Holm: for all arms on one metric; 80 % sees: the smallest difference that so many pairs "
+        "p: sign flips, exact up to 24 pairs; p Holm: for all arms on one metric; 80 % sees: the smallest difference that so many pairs "
         "show "
         "four times in five (t-test at 0.05, without Holm); more seeds: to see the difference found so, and enough for p Holm to reach "
         "0.05.",
@@ -307,7 +307,7 @@ std::string left_out_text(const Comparison& comparison, size_t width) {
   for (const auto& one : comparison.excluded) {
     if (one.censored) ++censored[one.cell];
     lines.push_back(fmt::format("{}/{}: {} {}{}{}", one.cell, one.seed, one.slot, one.state, one.error.empty() ? "" : ": " + one.error,
-                                one.parts.empty() ? "" : fmt::format(" (in no number of {})", fmt::join(one.parts, ", "))));
+                                one.parts.empty() ? "" : fmt::format(" (not evaluated: {})", fmt::join(one.parts, ", "))));
   }
   for (const auto& part : comparison.parts)
     for (size_t i = 0; i < part.metrics.size(); ++i)

@@ -50,13 +50,14 @@ std::vector<std::string> lines_of(const std::string& text, size_t width) {
   return lines;
 }
 
-// Of ASCII and the printable half of Latin-1, which are one column each; no number where there is more. Thousands of cells are such.
+// Of ASCII and of what is printable in Latin-1, one column each; no number where there is more. Thousands of cells are such.
 std::optional<size_t> width_of_latin(const std::string& utf8) {
   size_t width = 0;
   for (size_t at = 0; at < utf8.size(); ++at, ++width) {
     const auto byte = [&](size_t i) { return static_cast<unsigned char>(utf8[i]); };
     if (byte(at) < 0x80) continue;
-    if (byte(at) != 0xC2 || at + 1 == utf8.size() || byte(at + 1) < 0xA0 || byte(at + 1) > 0xBF) return std::nullopt;
+    const auto least = byte(at) == 0xC2 ? 0xA0 : byte(at) == 0xC3 ? 0x80 : 0x100;  // of the second byte
+    if (at + 1 == utf8.size() || byte(at + 1) < least || byte(at + 1) > 0xBF) return std::nullopt;
     ++at;
   }
   return width;

@@ -131,13 +131,13 @@ double one_tail_p(const std::vector<double>& differences) {
   return static_cast<double>(as_far) / (kRandomFlips + 1.0);
 }
 
-// Beyond 40 pairs by chance, which must agree with all ways within four deviations of 20,000 draws; a count of one tail does not.
+// Beyond 24 pairs by chance, which must agree with all ways within four deviations of the draws; a count of one tail does not.
 TEST(SignFlip, RandomFlipsAgreeWithAll) {
   std::mt19937_64 random(20261122);
   std::normal_distribution<double> normal;
   for (const double effect : {0.0, 0.2, 0.3}) {
     std::vector<double> differences;
-    for (int i = 0; i < 41; ++i) differences.push_back(effect + normal(random));
+    for (int i = 0; i < 27; ++i) differences.push_back(effect + normal(random));
     const double exact = sign_flip_p(differences), drawn = random_sign_flip_p(differences);
     const double bound = (4 * std::sqrt(exact * (1 - exact) * kRandomFlips) + 1) / kRandomFlips;
     EXPECT_NEAR(drawn, exact, bound) << effect;
@@ -145,7 +145,10 @@ TEST(SignFlip, RandomFlipsAgreeWithAll) {
     EXPECT_EQ(paired_difference(differences).p, drawn) << "always the same number";
   }
   // The one found is among the draws: p is never 0.
-  EXPECT_DOUBLE_EQ(paired_difference(std::vector<double>(50, 1.0)).p.value(), 1.0 / (kRandomFlips + 1.0));
+  const auto sure = paired_difference(std::vector<double>(50, 1.0));
+  EXPECT_DOUBLE_EQ(sure.p.value(), 1.0 / (kRandomFlips + 1.0));
+  EXPECT_DOUBLE_EQ(sure.least_p, sure.p.value());
+  EXPECT_FALSE(paired_difference({1, 2, 4}, false).p);
 }
 
 TEST(PairedDifference, SaysWhatItCannotSay) {

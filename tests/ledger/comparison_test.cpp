@@ -253,7 +253,7 @@ TEST_F(Comparisons, WhatIsLeftOutIsListed) {
   prior: masked against causal has no pair at seed 2: no number of masked counts there.
 )");
   EXPECT_EQ(block("Left out"), R"(Left out
-  masked/2: prior failed: it broke (in no number of prior)
+  masked/2: prior failed: it broke (not evaluated: prior)
   prior rank: masked is NaN at seed 1
 )");
   const auto found = json();
@@ -510,7 +510,7 @@ TEST_F(Comparisons, PrunedTrialsAreCensored) {
       if (!pruned) make({"evaluation", "e-" + key, {{"bits", 4.0 + seed}}});
     }
   EXPECT_EQ(block("Left out"), R"(Left out
-  masked/1: prior pruned (in no number of prior)
+  masked/1: prior pruned (not evaluated: prior)
   1 trial censored (1 of masked): stopped because they did badly, so what is left of such a cell
   looks better than it is.
 )");

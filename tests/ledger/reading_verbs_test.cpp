@@ -64,7 +64,7 @@ Differences from causal, paired by seed: over other trainings
     masked         2  +1.00  +1.00 … +1.00  0.500   0.500          0
   samples.free frechet ↓
     masked         2  +1.00  +1.00 … +1.00  0.500   0.500          0
-  p: sign flips, exact up to 40 pairs; p Holm: for all arms on one metric; 80 % sees: the smallest
+  p: sign flips, exact up to 24 pairs; p Holm: for all arms on one metric; 80 % sees: the smallest
   difference that so many pairs show four times in five (t-test at 0.05, without Holm); more seeds:
   to see the difference found so, and enough for p Holm to reach 0.05.
   2 pairs cannot reach p = 0.05: the least is 0.5; 6 can:
@@ -284,14 +284,18 @@ TEST(DamagedLedger, ExitsFourAndSaysWhatToDo) {
 }
 
 // Arms that share some stages; calibration rows stand below in the columns of the samples.
-TEST(Compare, CalibrationAndSharedStages) {
+class Calibration : public ::testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(TokenizersOfTheirOwn, Calibration, ::testing::Bool());
+
+TEST_P(Calibration, RowsAndSharedStages) {
   FakeResults results("calibration");
   auto front = results.front("f", 1);
   FakeResults::declare(front, "quick", {"causal", "halton", "other"});
   for (const std::string cell : {"causal", "halton", "other"})
-    FakeResults::trial(
-        front, "quick", cell, 0,
-        {{"evaluation.prior", cell == "other" ? "p2" : "p1"}, {"evaluation.samples.free", "s-" + cell}, {"evaluation.calibration", "c"}});
+    FakeResults::trial(front, "quick", cell, 0,
+                       {{"evaluation.prior", cell == "other" ? "p2" : "p1"},
+                        {"evaluation.samples.free", "s-" + cell},
+                        {"evaluation.calibration", cell == "other" && GetParam() ? "c2" : "c"}});
   const auto evaluation = [&](const std::string& key, const Json& values) {
     auto run = results.run("evaluation", key, 1, 0);
     for (auto item = values.begin(); item != values.end(); ++item) run.metric(item.key());
@@ -302,7 +306,7 @@ TEST(Compare, CalibrationAndSharedStages) {
   evaluation("p1", {{"bits", 4.5}});
   evaluation("p2", {{"bits", 5.25}});
   for (const std::string cell : {"causal", "halton", "other"}) evaluation("s-" + cell, {{"frechet", static_cast<double>(cell.size())}});
-  evaluation("c", {{"real.frechet", 1.5}, {"shuffled.frechet", 36.0}, {"real.unrelated", 9.0}});
+  for (const std::string key : {"c", "c2"}) evaluation(key, {{"real.frechet", 1.5}, {"shuffled.frechet", 36.0}, {"real.unrelated", 9.0}});
   record(results.folder());
   auto database = open_read_only(ledger_file(results.folder()));
   const auto comparison = compare(database, {"quick", {}});
@@ -316,6 +320,7 @@ TEST(Compare, CalibrationAndSharedStages) {
   ASSERT_EQ(samples.calibration.size(), 2u);
   EXPECT_EQ(samples.calibration[0].cells, std::vector<std::string>{"real"});
   EXPECT_DOUBLE_EQ(samples.calibration[1].values[0]->estimate.mean, 36.0);
+  EXPECT_EQ(samples.calibration[0].pooled, GetParam());
 }
 
 // Seeds share a tokenizer: pairs are of distinct stages, pairs that share a stage count once, and a seed that one arm lacks is none.
@@ -413,6 +418,7 @@ TEST(Statistics, AgainstHandComputedValues) {
   EXPECT_DOUBLE_EQ(e.mean, 2.5);
   EXPECT_NEAR(*e.deviation, 1.2909944487358056, 1e-15);
   EXPECT_NEAR(*e.half_width, 3.182446305284263 * 1.2909944487358056 / 2, 1e-9);  // t(0.975, 3 degrees) from a table
+  EXPECT_EQ(*estimate({0.1 + 0.2, 0.3, 0.3}).deviation, 0) << "equal but for rounding";
   EXPECT_FALSE(estimate({5}).deviation);
   EXPECT_TRUE(std::isnan(estimate({}).mean));
   // Values that agree in their leading digits.

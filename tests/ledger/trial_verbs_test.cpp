@@ -68,6 +68,9 @@ TEST_F(TrialVerbs, LsRefusesWhatAFilterCannotMean) {
   refused("frechet=nan", "found 'nan', expected a number: samples.free frechet is a metric; `tessera query @nan` lists what is NaN", 8);
   EXPECT_EQ(tessera("ls 'width=six and flag=true' quick").second, 2);
   EXPECT_EQ(listed("flag=true").size(), 4u);
+  // What may hold and holds for none.
+  for (const char* none : {"state=failed", "'state!=done'", "prior=maskgit", "tag=best"})
+    EXPECT_EQ(tessera(std::string("ls ") + none), std::make_pair(std::string("No trial for which the filter holds\n"), 0)) << none;
   EXPECT_EQ(tessera("ls quick --last 0"), std::make_pair(std::string("tessera: --last: found 0, expected a number of at least 1\n"), 2));
   EXPECT_EQ(tessera("ls --sort colour").second, 2);
 }

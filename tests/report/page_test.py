@@ -112,7 +112,7 @@ def frontier_differs(browser, programs, results, experiment):
             continue
         members = sorted((point["cells"] for point in frontier["points"] if point["on_frontier"]), key=rows.index)
         sizes.append(len(members))
-        expected[frontier["cost"], frontier["quality"]] = "Best for their cost: " + ", ".join(" = ".join(cells) for cells in members)
+        expected[frontier["cost"], frontier["quality"]] = "Best for their cost: " + "; ".join(" = ".join(cells) for cells in members)
     captions = browser.evaluate("[...document.querySelectorAll('#frontier .charts')].flatMap((charts) => [...charts.querySelectorAll('figcaption')]"
                                 ".map((one) => [charts.previousElementSibling.textContent, one.firstChild.textContent, one.lastChild.textContent]))")
     found = {(heading.split(" by ")[1].replace(" ", "_"), title.rsplit(" ", 1)[0]): caption for heading, title, caption in captions}

@@ -45,6 +45,7 @@ struct ComparedRow {
   int64_t stages = 0;                                // distinct ones
   std::vector<std::optional<ComparedValue>> values;  // by metric
   std::string from;                                  // the cell that it is compared with; empty: with none
+  bool pooled = false;                               // of real data: its stages are those of several tokenizers, not of seeds alone
   std::vector<int64_t> missing_seeds;                // of its first cell: asked for, and nothing of this part is done
   std::vector<std::string> same_slots;  // stages that it and `from` have in common wherever both have the seed: "data", "tokenizer", …
 };
@@ -129,10 +130,10 @@ inline constexpr const char* kCalibration = "evaluation.calibration";
 Comparison compare(SQLite::Database& database, const ComparisonRequest& request);
 // One object: experiment, question, baseline, trials, trials_done; parts [{name, metrics, rows, calibration}]: a row has cells, baseline,
 // stages, values {metric: {n, n_nan, nan_seeds, mean, sd, interval95, difference, paired {…, p, p_holm, comparisons, least_p, detectable,
-// pairs_missing}, over_samples, seeds_unpaired}} and, where it is compared, from, same_stages, seeds_missing, seeds_unpaired (of all its
-// metrics); sample_differences and sample_scores_unread; more_seeds; frontiers (where they were asked for); controls {differences,
-// uncontrolled, budgets}; excluded, retired_cells, retired_trials, removed_trials, cells_without_baseline, pinned; cost (a part). Fields
-// are added, never changed. Numbers that are none are "nan", "inf", "-inf".
+// pairs_missing}, over_samples, seeds_unpaired}}, pooled where it is and, where it is compared, from, same_stages, seeds_missing,
+// seeds_unpaired (of all its metrics); sample_differences and sample_scores_unread; more_seeds; frontiers (where they were asked for);
+// controls {differences, uncontrolled, budgets}; excluded, retired_cells, retired_trials, removed_trials, cells_without_baseline, pinned;
+// cost (a part). Fields are added, never changed. Numbers that are none are "nan", "inf", "-inf".
 Json to_json(const Comparison& comparison);
 
 // The experiment of that name, or the only one that ends with it. Throws Error(bad_config).

@@ -65,6 +65,7 @@ Json row_json(const ComparedPart& part, const ComparedRow& row) {
     values[part.metrics[i].name] = std::move(value);
   }
   Json json = {{"cells", row.cells}, {"baseline", row.baseline}, {"stages", row.stages}, {"values", std::move(values)}};
+  if (row.pooled) json["pooled"] = true;
   if (!row.missing_seeds.empty()) json["seeds_missing"] = row.missing_seeds;
   if (row.from.empty()) return json;
   json["from"] = row.from;

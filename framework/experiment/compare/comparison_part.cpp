@@ -186,9 +186,11 @@ std::vector<ComparedRow> calibration_rows(const Evidence& evidence, const Compar
     for (size_t i = 0; i < part.metrics.size(); ++i)
       if (part.metrics[i].name == metric.name.substr(dot + 1)) columns[id] = {metric.name.substr(0, dot), i};
   }
+  std::map<size_t, std::set<int64_t>> stages_of_cell;
   for (const auto& trial : evidence.trials)
     for (const auto& [slot, stage] : trial.stages) {
       if (evidence.slots[slot] != kCalibration) continue;
+      stages_of_cell[trial.cell].insert(stage);
       for (const auto& [metric, value, n, numbers] : evidence.stages.at(stage).values) {
         const auto column = columns.find(metric);
         if (column == columns.end()) continue;
@@ -198,8 +200,11 @@ std::vector<ComparedRow> calibration_rows(const Evidence& evidence, const Compar
       }
     }
   std::vector<ComparedRow> rows;
+  const bool pooled = std::any_of(stages_of_cell.begin(), stages_of_cell.end(),
+                                  [&](const auto& one) { return one.second != stages_of_cell.begin()->second; });
   for (const auto& name : order) {
     rows.push_back(row_of(found[name]));
+    rows.back().pooled = pooled;
     rows.back().cells = {name};
   }
   return rows;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 #include <string_view>
 
 namespace tessera {
@@ -135,6 +136,7 @@ void read_left_out(SQLite::Database& database, const std::string& experiment, Ev
       "NOT v.current AND NOT EXISTS (SELECT 1 FROM trial_stage x JOIN stage s ON s.id = x.stage WHERE x.trial = v.id AND s.published IS "
       "NULL) ORDER BY c.position, v.seed");
   row.bind(1, experiment);
+  std::set<std::string> retired;
   while (row.executeStep()) {
     const auto cell = row.getColumn(0).getString();
     const auto trial = cell + "/" + std::to_string(row.getColumn(1).getInt64());
@@ -142,7 +144,7 @@ void read_left_out(SQLite::Database& database, const std::string& experiment, Ev
       evidence.removed_trials.push_back(trial);
     else if (row.getColumn(3).getInt() != 0)
       evidence.retired_trials.push_back(trial);
-    else if (std::find(evidence.retired.begin(), evidence.retired.end(), cell) == evidence.retired.end())
+    else if (retired.insert(cell).second)
       evidence.retired.push_back(cell);
   }
 }

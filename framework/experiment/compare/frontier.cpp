@@ -36,7 +36,7 @@ void add_rivals(Frontier& frontier, const PartBuilder& builder, size_t quality) 
     for (const auto& member : frontier.points) {
       if (!member.on_frontier || !dominates(frontier, member, point)) continue;
       const auto pairing = pair_seeds(builder.scores(point.row, quality), builder.scores(member.row, quality));
-      FrontierRival rival{member.cells, paired_difference(pairing.differences()), false};
+      FrontierRival rival{member.cells, paired_difference(pairing.differences(), false), false};
       const auto& e = rival.difference.estimate;
       rival.decided = e.half_width && better_by(frontier.quality, 0, e.mean) > *e.half_width;
       point.dominated_by.push_back(std::move(rival));

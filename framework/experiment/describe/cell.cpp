@@ -370,11 +370,15 @@ void check_matches(const Experiment& experiment, const std::vector<std::string>&
     if (baselines[i] == i) own.push_back(labels[i]);
   }
   if (compared || unmatched.empty()) return;
+  const auto some = [](std::vector<std::string> list) {
+    constexpr size_t kMostShown = 12;
+    if (list.size() > kMostShown) list.resize(kMostShown), list.emplace_back("…");
+    return fmt::format("{}", fmt::join(list, "; "));
+  };
   problems.add(experiment.baseline_origin, "baseline",
-               own.empty() ? fmt::format("found {}, of which no cell is left, expected one of {}", shown(experiment.baseline),
-                                         fmt::join(labels, "; "))
+               own.empty() ? fmt::format("found {}, of which no cell is left, expected one of {}", shown(experiment.baseline), some(labels))
                            : fmt::format("found {}, which has no cell at the points of {}, expected one cell: {}",
-                                         shown(experiment.baseline), fmt::join(unmatched, "; "), fmt::join(own, "; ")));
+                                         shown(experiment.baseline), some(unmatched), some(own)));
 }
 
 // An arm, or the label of a cell.

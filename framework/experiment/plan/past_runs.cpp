@@ -59,12 +59,11 @@ double relative_work(const PlannedStage& stage, const Cell& cell, const Measured
   return ratio;
 }
 
-// Parameters against those of the network that was measured, at four bytes each; 1 where either is not known or they cannot compare.
+// A prior's parameters against those of the one that was measured, at four bytes each; 1 where either is not known. (What a tokenizer
+// publishes holds more than its parameters.)
 double relative_size(const Plan& plan, const PlannedStage& stage, const MeasuredStage& measured) {
-  if (stage.kind != "tokenizer" && stage.kind != "prior") return 1;
-  const auto parameters = plan.answers[stage.cell].value("parameters", Json::object());
-  const auto of = [&](const char* part) { return parameters.value(part, 0.0); };
-  const double own = stage.kind == "prior" ? of("prior") : of("encoder") + of("quantizer");
+  if (stage.kind != "prior") return 1;
+  const double own = plan.answers[stage.cell].value("parameters", Json::object()).value("prior", 0.0);
   const double other = static_cast<double>(measured.bytes) / 4;
   return own > 0 && other > 0 ? own / other : 1;
 }

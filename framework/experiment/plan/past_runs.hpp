@@ -37,7 +37,7 @@ struct MeasuredStage {
 std::vector<MeasuredStage> measured_stages(SQLite::Database& database);
 
 // What the stage would take: the time of the measured stage of its kind that differs least, scaled by steps × batch and by the number of
-// samples; where options of a network differ, by its parameters too (against the bytes of the weights that were published). Another plugin
+// samples; that of a prior by its parameters too, against the bytes of the weights that were published. Another plugin
 // counts as three differences. Empty where no stage of the kind (and subject) was measured.
 std::optional<StageCost> estimate_cost(const Plan& plan, const PlannedStage& stage, const std::vector<MeasuredStage>& measured);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "core/error.hpp"
@@ -43,22 +44,27 @@ std::string placed(const std::string& key, const Setting& setting) {
   return fmt::format("{}={} ({})", key, to_line(setting.value), setting.origin);
 }
 
-// What sets a refused cell apart from the sound cell that it resembles most.
+// The settings that set a refused cell apart from the sound cell that it resembles most.
 std::vector<std::string> set_apart(const Plan& plan, const Cell& cell) {
-  std::vector<std::string> least;
-  bool any = false;
+  using Given = std::pair<const std::string, Setting>;
+  std::vector<const Given*> given;
+  for (const auto& one : cell.settings)
+    if (one.second.origin != "default") given.push_back(&one);
+  std::optional<std::vector<const Given*>> least;
   for (size_t i = 0; i < plan.cells.size(); ++i) {
     if (!plan.answers[i].value("ok", false)) continue;
-    std::vector<std::string> different;
-    for (const auto& [key, setting] : cell.settings) {
-      const auto other = plan.cells[i].settings.find(key);
-      if (setting.origin != "default" && (other == plan.cells[i].settings.end() || other->second.value != setting.value))
-        different.push_back(placed(key, setting));
+    std::vector<const Given*> different;
+    for (const auto* one : given) {
+      const auto other = plan.cells[i].settings.find(one->first);
+      if (other == plan.cells[i].settings.end() || other->second.value != one->second.value) different.push_back(one);
+      if (least && different.size() >= least->size()) break;
     }
-    if (!any || different.size() < least.size()) least = std::move(different);
-    any = true;
+    if (!least || different.size() < least->size()) least = std::move(different);
   }
-  return least;
+  std::vector<std::string> places;
+  if (least)
+    for (const auto* one : *least) places.push_back(placed(one->first, one->second));
+  return places;
 }
 
 // What the file says for all cells in the section of a key that it does not give.
@@ -91,7 +97,7 @@ std::string where_else(const Plan& plan, const Cell& cell, const std::string& ke
 }
 
 // "experiments/q.toml:9:1: sampling.plugin: found …, expected … (prior.plugin: experiments/q.toml:5:1)"
-void add_refusal(const Plan& plan, const Cell& cell, const Json& error, bool blamed, Problems& problems) {
+void add_refusal(const Plan& plan, const Cell& cell, const Json& error, bool blamed, bool explained, Problems& problems) {
   const auto& source = plan.source;
   const auto key = error.value("key", "");
   const auto place = [&](const std::string& name) {
@@ -105,7 +111,7 @@ void add_refusal(const Plan& plan, const Cell& cell, const Json& error, bool bla
     problems.add_line(
         fmt::format("{}: cell '{}': {}{}", source, cell.label, text, blamed ? "" : fmt::format(" ({})", plugin_ids(cell, kAllPlugins))));
   else
-    problems.add(place(key), key, text + where_else(plan, cell, key));
+    problems.add(place(key), key, explained ? text + where_else(plan, cell, key) : text);
 }
 
 // One request for all cells that ask the same.
@@ -229,11 +235,15 @@ Plan make_plan(const Experiment& experiment, const Declarations& declarations, c
   check_pruning(experiment, plan.cells, problems);
   plan.answers = ask(plan.cells, check);
   bool all_blamed = problems.empty();
+  constexpr size_t kMostExplained = 100;  // of a large sweep; each is held against all other cells
+  size_t refused = 0;
   for (size_t i = 0; i < plan.cells.size(); ++i) {
     if (plan.answers[i].value("ok", false)) continue;
     const bool blamed = plan.answers[i].value("blamed", false);  // then the text names the plugins
     all_blamed = all_blamed && blamed;
-    for (const auto& error : plan.answers[i].at("errors")) add_refusal(plan, plan.cells[i], error, blamed, problems);
+    ++refused;
+    for (const auto& error : plan.answers[i].at("errors"))
+      add_refusal(plan, plan.cells[i], error, blamed, refused <= kMostExplained, problems);
   }
   plan.problems = problems.lines();
   if (!problems.empty()) plan.problem_code = all_blamed ? ExitCode::bad_plugin : ExitCode::bad_config;

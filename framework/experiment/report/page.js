@@ -209,7 +209,7 @@
     const columns = [{ title: '' }, { title: 'n', number: true, hint: 'Distinct stages' }, ...part.metrics.map((metric) => ({ title: heading(metric), number: true, hint: metric.definition }))];
     const best = part.metrics.map((metric) => bestOf(part, metric));
     const line = (row, calibration) => ({ class: calibration ? 'calibration' : '', cells: [
-      { text: (calibration ? `real data: ${row.cells[0]}` : joined(row.cells)) + (row.baseline && part.rows.length > 1 ? ' *' : ''), ...(calibration ? {} : { mark: colourOf(row.cells) }) },
+      { text: (calibration ? `real data: ${row.cells[0]}${row.pooled ? ', all tokenizers' : ''}` : joined(row.cells)) + (row.baseline && part.rows.length > 1 ? ' *' : ''), ...(calibration ? {} : { mark: colourOf(row.cells) }) },
       row.stages, ...part.metrics.map((metric, i) => {
         const value = valueOf(row, metric);
         if (!value) return '';
@@ -295,7 +295,7 @@
       const known = ['n', 'n_nan', 'mean', 'sd', 'interval95', 'p', 'p_holm', 'comparisons', 'least_p', 'detectable', 'pairs_missing'];
       const extra = [...new Set(list.flatMap((one) => one.effects.flatMap((effect) => Object.keys(effect.value.paired))))].filter((key) => !known.includes(key));
       const numbers = () => [table([{ title: 'metric' }, { title: 'arm' }, { title: 'pairs', number: true }, { title: 'Δ', number: true }, { title: '95 % interval' },
-        { title: 'p', number: true, hint: 'Sign flips, exact up to 40 pairs' }, { title: 'p Holm', number: true, hint: 'For all arms on one metric' },
+        { title: 'p', number: true, hint: 'Sign flips, exact up to 24 pairs' }, { title: 'p Holm', number: true, hint: 'For all arms on one metric' },
         { title: 'least p', number: true, hint: 'The smallest p that so many pairs can give' },
         { title: '80 % sees', number: true, hint: 'The smallest difference that so many pairs show four times in five, by a t-test at 0.05 without Holm' },
         { title: 'more seeds', number: true, hint: 'That many more would show a difference of the size found four times in five, by a t-test at 0.05, and let sign flips with Holm reach 0.05' }, ...extra.map((title) => ({ title: title.replaceAll('_', ' ') }))],
@@ -352,7 +352,7 @@
         const drawn = data.frontiers.filter((one) => one.part === part.name && one.cost === cost)
           .map((one) => ({ metric: part.metrics.find((metric) => metric.name === one.quality), points: frontierPoints(part, one) })).filter((one) => one.points.length > 1);
         if (drawn.length) found.push(make('h3', {}, `${part.name} by ${cost.replaceAll('_', ' ')}`), make('div', { class: 'charts' }, ...drawn.map(({ metric, points }) =>
-          figure(heading(metric), `Best for their cost: ${points.filter((one) => one.best).map((one) => joined(one.cells)).slice(0, 8).join(', ')}${points.filter((one) => one.best).length > 8 ? ', …' : ''}`,
+          figure(heading(metric), `Best for their cost: ${points.filter((one) => one.best).map((one) => joined(one.cells)).slice(0, 8).join('; ')}${points.filter((one) => one.best).length > 8 ? '; …' : ''}`,
             charts.canvas(`${metric.name} against ${cost}`, charts.frontier(points, cost.replaceAll('_', ' '), heading(metric)))))), sql(data.sql.frontier, cost, drawn[0].metric.name));
       }
     }
@@ -431,7 +431,7 @@
     const excluded = (comparison.excluded ?? []).map((one) => ({ cells: [one.cell, one.seed, one.stage, one.state, one.error ?? '', (one.parts ?? []).join(', '), one.censored ? 'yes' : ''] }));
     const limits = [
       excluded.length ? [make('h3', {}, 'Trials left out'), table([{ title: 'cell' }, { title: 'seed', number: true }, { title: 'stage' }, { title: 'state' }, { title: 'error', long: true },
-        { title: 'is in no number of', long: true }, { title: 'censored', hint: 'Stopped because it did badly' }], excluded, 'Trials left out', false)] : [],
+        { title: 'not evaluated', long: true }, { title: 'censored', hint: 'Stopped because it did badly' }], excluded, 'Trials left out', false)] : [],
       comparison.retired_cells?.length ? [make('p', {}, `Cells of older versions of the file, left out: ${comparison.retired_cells.join(', ')}.`)] : [],
       tables.unfinished.rows.length ? [folded(tables.unfinished.rows.length === 1 ? '1 stage without a result' : `${tables.unfinished.rows.length} stages without a result`, false,
         () => [answered(tables.unfinished, 'Stages without a result', ['error'])]), sql(tables.unfinished.sql)] : [],

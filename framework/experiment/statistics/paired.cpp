@@ -1,6 +1,7 @@
 #include "experiment/statistics/paired.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/math/distributions/non_central_t.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
@@ -51,18 +52,25 @@ double sign_flip_p(const std::vector<double>& differences) {
   return as_far / std::exp2(static_cast<double>(differences.size()));
 }
 
+// A draw of signs for eight differences is a byte, and what they sum to a look-up.
 double random_sign_flip_p(const std::vector<double>& differences) {
+  std::vector<std::array<double, 256>> sums((differences.size() + 7) / 8);
+  for (size_t i = 0; i < differences.size(); ++i)
+    for (size_t byte = 0; byte < 256; ++byte) {
+      const double value = (byte >> (i % 8) & 1) != 0 ? differences[i] : -differences[i];
+      sums[i / 8][byte] = i % 8 == 0 ? value : sums[i / 8][byte] + value;
+    }
   double found = 0, scale = 0;
   for (const double value : differences) found += value, scale += std::abs(value);
   const double bound = std::abs(found) - 1e-12 * scale;
-  std::mt19937_64 bits(0);
+  std::mt19937_64 random(0);
   int64_t as_far = 1;
   for (int64_t i = 0; i < kRandomFlips; ++i) {
     double sum = 0;
     uint64_t signs = 0;
-    for (size_t k = 0; k < differences.size(); ++k, signs >>= 1) {
-      if (k % 64 == 0) signs = bits();
-      sum += (signs & 1) != 0 ? differences[k] : -differences[k];
+    for (size_t k = 0; k < sums.size(); ++k, signs >>= 8) {
+      if (k % 8 == 0) signs = random();
+      sum += sums[k][signs & 255];
     }
     as_far += std::abs(sum) >= bound;
   }
@@ -124,16 +132,15 @@ std::optional<double> pairs_missing(const PairedDifference& paired, int64_t comp
   return static_cast<double>(std::max<int64_t>(0, std::max(*needed, exact_pairs(comparisons)) - e.n));
 }
 
-PairedDifference paired_difference(const std::vector<double>& differences) {
+PairedDifference paired_difference(const std::vector<double>& differences, bool tested) {
   PairedDifference result;
   result.estimate = estimate(differences);
   const int64_t n = result.estimate.n;
-  // Differences that are equal but for rounding have no spread.
-  if (auto& e = result.estimate; e.deviation && *e.deviation <= 1e-12 * std::abs(e.mean)) e.deviation = 0, e.half_width = 0;
   result.least_p = std::min(1.0, 2 / std::exp2(static_cast<double>(n)));
+  if (n > kMostSignFlips) result.least_p = std::max(result.least_p, 1 / static_cast<double>(kRandomFlips + 1));
   std::vector<double> numbers;
   std::copy_if(differences.begin(), differences.end(), std::back_inserter(numbers), [](double d) { return !std::isnan(d); });
-  if (n > 0 && std::all_of(numbers.begin(), numbers.end(), [](double d) { return std::isfinite(d); }))
+  if (tested && n > 0 && std::all_of(numbers.begin(), numbers.end(), [](double d) { return std::isfinite(d); }))
     result.p = n <= kMostSignFlips ? sign_flip_p(numbers) : random_sign_flip_p(numbers);
   if (n > 1 && result.estimate.deviation) result.detectable = *result.estimate.deviation * known_detectable_effect(n);
   return result;

@@ -12,21 +12,21 @@ namespace tessera {
 struct PairedDifference {
   Estimate estimate;                 // of the differences: n pairs, mean, deviation, half width of the 95 % t-interval
   std::optional<double> p;           // sign-flip test, two-sided, exact up to kMostSignFlips pairs; none without pairs
-  double least_p = 1;                // the smallest p that so many pairs can give: 2 / 2^n
+  double least_p = 1;                // the smallest p that so many pairs can give: 2 / 2^n, and with random flips one of them
   std::optional<double> detectable;  // the smallest true difference that these pairs would show with 80 % power; none below two
 };
 
-inline constexpr int64_t kMostSignFlips = 40, kRandomFlips = 20'000;
+inline constexpr int64_t kMostSignFlips = 24, kRandomFlips = 100'000;
 
 // The fewest pairs whose sign-flip test can reach 0.05 after Holm's correction for so many comparisons: comparisons * 2 / 2^n <= 0.05.
 // 6 for one comparison.
 int64_t exact_pairs(int64_t comparisons);
 
-// Pairs with a NaN are left out and counted in estimate.n_nan.
-PairedDifference paired_difference(const std::vector<double>& differences);
+// Pairs with a NaN are left out and counted in estimate.n_nan. Without `tested` there is no p.
+PairedDifference paired_difference(const std::vector<double>& differences, bool tested = true);
 
 // The share of all 2^n ways to flip the differences' signs whose sum is as far from 0 as the one found (Fisher 1935). Assumes that
-// differences are symmetric about 0 where there is no effect, not that they are normal. n <= kMostSignFlips.
+// differences are symmetric about 0 where there is no effect, not that they are normal. Time and memory grow with 2^(n/2).
 double sign_flip_p(const std::vector<double>& differences);
 // The same from kRandomFlips random ways, the one found counted among them (Phipson and Smyth 2010); the same number at every call.
 double random_sign_flip_p(const std::vector<double>& differences);

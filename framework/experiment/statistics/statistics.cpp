@@ -41,8 +41,9 @@ Estimate estimate(const std::vector<double>& values) {
   double squares = 0;
   for (double value : values)
     if (!std::isnan(value)) squares += (value - result.mean) * (value - result.mean);
-  const double deviation = std::sqrt(squares / static_cast<double>(result.n - 1));
+  double deviation = std::sqrt(squares / static_cast<double>(result.n - 1));
   if (!std::isfinite(deviation)) return result;
+  if (deviation <= 1e-12 * std::abs(result.mean)) deviation = 0;  // values that are equal but for rounding
   result.deviation = deviation;
   result.half_width = t_half_width(deviation, result.n);
   return result;

@@ -229,15 +229,17 @@ void check_term(const TrialFilter& filter, const FilterTerm& term, const TrialCo
   if (ordering && any_text && !any_number)
     filter.refuse(term.name_at, fmt::format("found an order of '{}', expected =, != or ~: its values are text", term.name));
   if (!ordering && any_number && !any_text && !term.number && !truth) expected_number(column.title + " is one");
-  // A tag may be asked for before it is given.
-  if (column.title != "tag" && !ordering && any_text && !any_number && !texts.count(term.value)) {
+  // What no trial has is an answer, not an error; unless it is nearly what some have. A tag may be asked for before it is given.
+  if (column.title == "state" || column.title == "tag" || term.op != FilterOperator::equal) return;
+  if (any_text && !any_number && !texts.count(term.value)) {
     constexpr size_t kShown = 8;
     std::vector<std::string> known(texts.begin(), texts.end());
     const auto near = did_you_mean(term.value, known);
+    if (!near) return;
     const auto more = known.size() > kShown ? fmt::format(" and {} more", known.size() - kShown) : std::string();
     known.resize(std::min(known.size(), kShown));
-    filter.refuse(term.value_at, fmt::format("found '{}', which no trial has in {}, expected one of {}{}{}", term.value, column.title,
-                                             fmt::join(known, ", "), more, near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
+    filter.refuse(term.value_at, fmt::format("found '{}', which no trial has in {}, expected one of {}{}; did you mean \"{}\"?", term.value,
+                                             column.title, fmt::join(known, ", "), more, *near));
   }
 }
 
