@@ -16,6 +16,18 @@ def tessera(bin_folder, *arguments):
     return done.stdout
 
 
+def words(text):
+    """Without numbers and paths, which differ between machines, and whatever the widths of the columns are."""
+    return {word for word in text.split() if not any(c.isdigit() or c == "/" for c in word)}
+
+
+def readme_differs(root, said):
+    """Words of the README's end of this run (which leaves parts of it out: …) that the run does not say."""
+    with open(os.path.join(root, "README.md")) as file:
+        shown = file.read().split("```text\nquickstart: ")[1].split("```")[0]
+    return sorted(words(shown) - words(said) - {"…"})
+
+
 def main():
     bin_folder, results = sys.argv[1], sys.argv[2]
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -50,6 +62,7 @@ def main():
     for picture in ("quickstart-free.png", "quickstart-top_half.png"):
         path = os.path.join(results, "pictures", picture)
         assert os.path.getsize(path) > 10_000, f"{path} is too small to be a picture"
+    assert not (other := readme_differs(root, tessera(bin_folder, "run", file, "--results", results))), f"the README shows another end: {other}"
     assert not failures, f"out of bounds: {', '.join(failures)}"
 
 
