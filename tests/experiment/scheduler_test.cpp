@@ -209,6 +209,25 @@ TEST_F(Scheduling, OneSignalStopsResumably) {
   EXPECT_EQ(end->at("state"), "interrupted") << "the host had time for its checkpoint";
 }
 
+// A host that never looks whether it should stop: after the grace it is killed, though the stall limit is far.
+TEST_F(Scheduling, AHostThatDoesNotStopIsKilledAfterTheGrace) {
+  recording_.on_start = [&](const PlannedStage& stage) {
+    if (stage.kind == "prior")
+      std::thread([] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        ::kill(::getpid(), SIGINT);
+      }).detach();
+  };
+  RunPolicy policy;
+  const auto plan = planner_.plan(kOneArm, {"prior.behaviour=deaf"});
+  SchedulerOptions options{FAKE_HOST, planner_.results(), 1, policy, {}, {}};
+  options.grace = 0.5;
+  const auto summary = run_stages(plan, options, recording_);
+  EXPECT_EQ(summary.code, ExitCode::interrupted);
+  EXPECT_LT(summary.seconds, 30);
+  EXPECT_TRUE(recording_.has("interrupted prior"));
+}
+
 TEST_F(Scheduling, RetriesGoOnUntilItWorksOrTheyAreUsedUp) {
   RunPolicy policy;
   policy.retries = 2;

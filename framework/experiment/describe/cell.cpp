@@ -452,7 +452,7 @@ std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations&
     }
   }
   for (size_t e = 0; e < seen.size(); ++e) check_exclusion(experiment.exclusions[e], seen[e], matched[e], problems);
-  check_baseline(experiment, cells, problems);
+  if (problems.empty()) check_baseline(experiment, cells, problems);  // else a cell may be missing for another reason
   if (cells.empty() && problems.empty())
     problems.add_line(fmt::format("{}: found no cell: [[exclude]] leaves out all of them", experiment.source));
   return cells;

@@ -196,7 +196,7 @@
   function verdict(paired, goal) {
     if (!paired?.interval95 || goal === 'none') return '';
     const [low, high] = paired.interval95.map(number);
-    if (low <= 0 && high >= 0) return '';
+    if ((low <= 0 && high >= 0) || low === high) return ''; // equal differences, as of counts, have no spread to judge by
     return (low > 0) === (goal === 'max') ? 'better' : 'worse';
   }
   function deltaOf(value, metric) {

@@ -21,7 +21,6 @@ namespace {
 using Seconds = std::chrono::duration<double>;
 constexpr auto kTick = std::chrono::seconds(1);         // the observer's
 constexpr auto kLook = std::chrono::milliseconds(200);  // at limits, and at stages that others compute
-constexpr auto kGrace = std::chrono::seconds(60);       // for a checkpoint, once the time limit is over
 constexpr size_t kErrorTail = 4096;
 
 enum class Status { waiting, running, elsewhere, over };
@@ -211,6 +210,7 @@ class Scheduler {
   }
 
   void ask_all_to_stop() {
+    asked_to_stop_ = Clock::now();
     observer_.stopping(running_.size());
     for (auto& one : running_) one.child.kill(SIGTERM);
   }
@@ -222,9 +222,10 @@ class Scheduler {
         one.stalled = true;
         one.child.kill(SIGKILL);
       }
+      if (asked_to_stop_ && now - std::max(*asked_to_stop_, one.heard) > Seconds(options_.grace)) one.child.kill(SIGKILL);
       if (policy_.time_limit == 0 || now - one.began <= Seconds(policy_.time_limit)) continue;
       if (!one.late) one.child.kill(SIGTERM);
-      if (one.late && now - one.began > Seconds(policy_.time_limit) + kGrace) one.child.kill(SIGKILL);
+      if (one.late && now - one.began > Seconds(policy_.time_limit) + Seconds(options_.grace)) one.child.kill(SIGKILL);
       one.late = true;
     }
   }
@@ -394,6 +395,7 @@ class Scheduler {
   StopSignals signals_;
   int obeyed_ = 0;
   bool gave_up_ = false;
+  std::optional<Clock::time_point> asked_to_stop_;
   Pruner pruner_;
   std::set<std::string> reported_;  // scalars of the trainings that may be pruned
   bool warned_ = false;             // that the one which prunes is not among them

@@ -5,7 +5,7 @@
 //  2 A stage counts as done when its host exited 0 *and* stage.json is there.
 //  3 A failure is told at once; what depends on it is skipped, everything else goes on.
 //  4 After the first signal nothing starts and hosts are asked to stop (they checkpoint and exit 75); after the second they
-//    are killed. Hosts die with the front in any case.
+//    are killed, and so is one that has reported nothing for the grace since it was asked. Hosts die with the front in any case.
 //  5 A host that reports nothing for the stall limit is killed: a plugin's endless loop costs one attempt. One that takes longer than
 //    the time limit writes a checkpoint and ends.
 //  6 A pruned training keeps its checkpoint, is never published, and what needs it is pruned with it.
@@ -65,6 +65,7 @@ struct SchedulerOptions {
   RunPolicy policy;
   std::vector<std::string> gpus;  // what CUDA_VISIBLE_DEVICES may name; slot i gets the i-th, and they go round
   std::vector<PastCurve> past;    // of the metric that prunes
+  double grace = 60;              // seconds that a host has for its checkpoint, once it is asked to stop
 };
 
 struct RunSummary {
