@@ -304,6 +304,10 @@ INSTANTIATE_TEST_SUITE_P(
                   {},
                   "e.toml:5:12: baseline: found \"b\", which has no cell at the points of a, expected one cell: b, prior.layers=2; b, "
                   "prior.layers=3"},
+        ErrorCase{"BaselineWhoseCellIsWrong",
+                  "baseline = \"b\"\n[arm.a]\n[arm.b]\nprior.heads = 0\n",
+                  {},
+                  "e.toml:8:15: prior.heads: found 0, expected integer from 1 to 64"},
         ErrorCase{"BaselineLeftOut",
                   "baseline = \"b\"\n[arm.a]\n[arm.b]\nprior.layers = 3\n[[exclude]]\narm = \"b\"\n",
                   {},

@@ -361,22 +361,27 @@ TEST(Compare, DifferencesArePairedBySeed) {
   EXPECT_DOUBLE_EQ(*masked.p_holm, 0.5) << "two arms are compared";
 }
 
+// One seed of each cell, its prior scored.
+void score_cells(FakeResults& results, FakeJournal& front, const std::vector<std::string>& cells, const std::vector<double>& bits) {
+  for (size_t i = 0; i < cells.size(); ++i) {
+    const auto key = "p" + std::to_string(i);
+    FakeResults::trial(front, "quick", cells[i], 0, {{"evaluation.prior", key}});
+    auto run = results.run("evaluation", key, 1, 0);
+    run.metric("bits");
+    run.step(0, {{"bits", bits[i]}});
+    results.publish(run, "evaluation", key, 1);
+    run.end();
+  }
+  record(results.folder());
+}
+
 // With further axes each cell has the baseline's cell at the same points, as far as the baseline's arm varies there.
 TEST(Compare, TheBaselineStandsAtTheSamePointsOfOtherAxes) {
   FakeResults results("axes");
   auto front = results.front("f", 1);
   const std::vector<std::string> cells = {"causal, layers=2", "causal, layers=4", "masked, steps=8, layers=2", "masked, steps=8, layers=4"};
   FakeResults::declare(front, "quick", cells, "q.toml:3:1", "causal");
-  for (size_t i = 0; i < cells.size(); ++i) {
-    const auto key = "p" + std::to_string(i);
-    FakeResults::trial(front, "quick", cells[i], 0, {{"evaluation.prior", key}});
-    auto run = results.run("evaluation", key, 1, 0);
-    run.metric("bits");
-    run.step(0, {{"bits", std::vector<double>{1, 10, 3, 30}[i]}});
-    results.publish(run, "evaluation", key, 1);
-    run.end();
-  }
-  record(results.folder());
+  score_cells(results, front, cells, {1, 10, 3, 30});
   auto database = open_read_only(ledger_file(results.folder()));
   const auto part = compare(database, {"quick", {}}).parts.at(0);
   ASSERT_EQ(part.rows.size(), 4u);
@@ -392,16 +397,7 @@ TEST(Compare, CellsThatNoBaselineMatchesAreNamed) {
   auto front = results.front("f", 1);
   const std::vector<std::string> cells = {"causal", "masked, steps=4", "masked, steps=8"};
   FakeResults::declare(front, "quick", cells, "q.toml:3:1", "masked");
-  for (size_t i = 0; i < cells.size(); ++i) {
-    const auto key = "p" + std::to_string(i);
-    FakeResults::trial(front, "quick", cells[i], 0, {{"evaluation.prior", key}});
-    auto run = results.run("evaluation", key, 1, 0);
-    run.metric("bits");
-    run.step(0, {{"bits", 1.0 + static_cast<double>(i)}});
-    results.publish(run, "evaluation", key, 1);
-    run.end();
-  }
-  record(results.folder());
+  score_cells(results, front, cells, {1, 2, 3});
   auto database = open_read_only(ledger_file(results.folder()));
   EXPECT_EQ(compare(database, {"quick", {}}).unmatched, std::vector<std::string>{"causal"});
   const auto text = shell(std::string(TESSERA_BINARY_DIR "/bin/tessera compare quick --results ") + results.folder().string()).first;
