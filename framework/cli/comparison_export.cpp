@@ -10,6 +10,7 @@
 #include "cli/comparison_text.hpp"
 #include "cli/difference_text.hpp"
 #include "cli/text_table.hpp"
+#include "core/text.hpp"
 
 namespace tessera {
 namespace {
@@ -87,11 +88,6 @@ std::vector<PaperMetric> paper_metrics(const ComparedPart& part) {
     metrics.push_back(std::move(metric));
   }
   return metrics;
-}
-
-std::string replace_all(std::string text, const std::string& from, const std::string& to) {
-  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
-  return text;
 }
 
 // Numbers are set as mathematics, so that a minus is one: "1.2e-05 ± nan" -> 1.2 \times 10^{-5} \pm \mathrm{nan}.

@@ -10,6 +10,11 @@ namespace tessera {
 
 // Records what is new (briefly; journals that cannot be read are told on stderr), then opens. Throws Error(ledger).
 SQLite::Database open_ledger(const CommonOptions& common);
+// A part of what is shown about something in the ledger; ?1, ?2 …: ids of what it is about.
+struct Section {
+  const char* title;
+  const char* sql;
+};
 // A table as --json, --csv or aligned text.
 Json to_json(const Table& table);
 std::string to_csv(const Table& table);

@@ -7,6 +7,7 @@
 #include "core/error.hpp"
 #include "core/files.hpp"
 #include "core/option_schema.hpp"
+#include "core/text.hpp"
 
 namespace tessera {
 namespace {
@@ -271,11 +272,6 @@ constexpr Template kTemplates[] = {{"encoder", "encoders", "Encoder", kEncoder},
                                    {"quantizer", "quantizers", "Quantizer", kQuantizer},
                                    {"prior", "priors", "Prior", kPrior},
                                    {"sampling", "sampling", "Sampler", kSampling}};
-
-std::string replace_all(std::string text, const std::string& from, const std::string& to) {
-  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
-  return text;
-}
 
 // my_idea -> MyIdeaPrior: no id then makes a name that the headers have.
 std::string class_name(const std::string& id, const std::string& suffix) {

@@ -10,11 +10,6 @@
 namespace tessera {
 namespace {
 
-struct Section {
-  const char* title;
-  const char* sql;  // ?1, ?2: the trials' ids
-};
-
 constexpr Section kSections[] = {
     {"options",
      "WITH a AS (SELECT o.* FROM trial t JOIN option o ON o.cell = t.cell WHERE t.id = ?1), "

@@ -10,11 +10,6 @@
 namespace tessera {
 namespace {
 
-struct Section {
-  const char* title;
-  const char* sql;  // ?1: the trial's or stage's id
-};
-
 constexpr Section kTrialSections[] = {
     {"marks",
      "SELECT DISTINCT m.kind, m.text, m.target AS of, datetime(m.time, 'unixepoch') AS time FROM v_trial v JOIN v_tag m ON (m.stage IS "
@@ -28,7 +23,7 @@ constexpr Section kTrialSections[] = {
     {"options set",
      "SELECT o.key, o.value, o.origin FROM trial t JOIN option o ON o.cell = t.cell WHERE t.id = ?1 AND o.origin <> 'default'"},
     {"numbers",
-     "SELECT x.slot, m.name AS metric, CASE m.axis WHEN 'sample' THEN y.sum / nullif(y.n - y.n_nan, 0) ELSE y.last END AS value, m.unit, "
+     "SELECT m.name AS metric, x.slot, CASE m.axis WHEN 'sample' THEN y.sum / nullif(y.n - y.n_nan, 0) ELSE y.last END AS value, m.unit, "
      "y.n, y.n_nan "
      "FROM trial_stage x JOIN summary y ON y.stage = x.stage JOIN metric m ON m.id = y.metric WHERE x.trial = ?1 ORDER BY x.slot, m.id"},
 };
@@ -55,17 +50,35 @@ constexpr Section kStageSections[] = {
     {"trials", "SELECT t.trial, x.slot, t.current FROM trial_stage x JOIN v_trial t ON t.id = x.trial WHERE x.stage = ?1 ORDER BY t.id"},
 };
 
+// For reading: flags in words, and no column of NaN counts where there is no NaN.
+Table readable(Table table) {
+  for (size_t i = table.columns.size(); i-- > 0;) {
+    const auto& name = table.columns[i];
+    const bool flag = name == "current" || name == "hollow" || name == "published";
+    bool counted = false;
+    for (auto& row : table.rows) {
+      const auto* number = std::get_if<int64_t>(&row[i]);
+      counted = counted || (number && *number != 0);
+      if (flag && number) row[i] = std::string(*number != 0 ? "yes" : "no");
+    }
+    if (name != "n_nan" || counted) continue;
+    table.columns.erase(table.columns.begin() + static_cast<int64_t>(i));
+    for (auto& row : table.rows) row.erase(row.begin() + static_cast<int64_t>(i));
+  }
+  return table;
+}
+
 template <size_t N>
 int show(SQLite::Database& database, const CommonOptions& common, const char* head_sql, const Section (&sections)[N], int64_t id) {
   const Table about = query(database, head_sql, {std::to_string(id)});
   Json head = to_json(about).at(0);
-  if (!common.json) fmt::print("{}", to_text(about));
+  if (!common.json) fmt::print("{}", to_text(readable(about)));
   for (const auto& section : sections) {
     const Table table = query(database, section.sql, {std::to_string(id)});
     if (common.json)
       head[section.title] = to_json(table);
     else if (!table.rows.empty())
-      fmt::print("\n{}\n{}", section.title, to_text(table));
+      fmt::print("\n{}\n{}", section.title, to_text(readable(table)));
   }
   if (common.json) print_json(head);
   return 0;

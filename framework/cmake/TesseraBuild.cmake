@@ -25,7 +25,7 @@ option(TESSERA_ASAN "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 
 add_library(tessera_settings INTERFACE)
 target_compile_options(tessera_settings INTERFACE
-  $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wno-unused-parameter>
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;$<$<NOT:$<BOOL:${TESSERA_ASAN}>>:-Wshadow>;-Wno-unused-parameter>
   $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${TESSERA_WERROR}>>:-Werror>)
 target_compile_definitions(tessera_settings INTERFACE $<$<BOOL:${TESSERA_ASAN}>:TESSERA_ASAN=1>)
 if(TESSERA_ASAN)

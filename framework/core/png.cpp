@@ -49,10 +49,10 @@ void ask_for_8_bit(png_structp png, png_infop info) {
 // The two functions that may be left by longjmp hold no object with a destructor; what they fill lies in the caller's frame.
 __attribute__((noinline)) bool write_all(png_structp png, png_infop info, const Image8& image, std::string& bytes) {
   if (setjmp(png_jmpbuf(png))) return false;
-  constexpr int kTypes[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGB_ALPHA};
+  constexpr int kColourTypes[] = {PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGB_ALPHA};
   png_set_write_fn(png, &bytes, append_bytes, flush_nothing);
-  png_set_IHDR(png, info, static_cast<png_uint_32>(image.width), static_cast<png_uint_32>(image.height), 8, kTypes[image.channels - 1],
-               PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  png_set_IHDR(png, info, static_cast<png_uint_32>(image.width), static_cast<png_uint_32>(image.height), 8,
+               kColourTypes[image.channels - 1], PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   png_write_info(png, info);
   for (int64_t row = 0; row < image.height; ++row) png_write_row(png, image.pixels.data() + row * image.width * image.channels);
   png_write_end(png, nullptr);

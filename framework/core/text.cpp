@@ -10,6 +10,11 @@ std::string counted(int64_t n, std::string_view noun) {
   return n == 1 ? text : text + "s";
 }
 
+std::string replace_all(std::string text, const std::string& from, const std::string& to) {
+  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+  return text;
+}
+
 std::string markup_text(std::string_view text) {
   std::string out;
   for (const char c : valid_utf8(text)) {

@@ -16,7 +16,7 @@ using Colour = std::array<uint8_t, 3>;
 constexpr Colour kViridis[] = {{68, 1, 84},    {71, 44, 122}, {59, 81, 139},  {44, 113, 142}, {33, 144, 141},
                                {39, 173, 129}, {92, 200, 99}, {170, 220, 50}, {253, 231, 37}};
 constexpr Colour kKnown = {200, 200, 200};
-constexpr int64_t kGap = 12, kLine = kGlyphHeight + 4, kLegendWidth = 256, kLegendHeight = 14;
+constexpr int64_t kSpace = 12, kLine = kGlyphHeight + 4, kLegendWidth = 256, kLegendHeight = 14;
 constexpr int64_t kMeanSide = 192, kSampleSide = 72, kShownSamples = 8, kPerRow = 4;
 
 Colour colour_of(double step, int64_t steps) {
@@ -61,8 +61,8 @@ PlaneRoom room_for(const TracePlane& plane, size_t samples) {
   const int64_t mean_height = plane.height * room.mean_scale;
   const int64_t samples_height = room.sample_rows * (plane.height * room.sample_scale + kLine + 4);
   room.height = kLine + std::max(mean_height, samples_height);
-  room.width = plane.width * room.mean_scale + kGap +
-               std::min(room.shown, kPerRow) * (std::max(plane.width * room.sample_scale, 3 * kGlyphWidth) + kGap);
+  room.width = plane.width * room.mean_scale + kSpace +
+               std::min(room.shown, kPerRow) * (std::max(plane.width * room.sample_scale, 3 * kGlyphWidth) + kSpace);
   return room;
 }
 
@@ -73,11 +73,11 @@ void draw_plane(Image8& canvas, int64_t top, const Trace& trace, size_t index, c
   const auto title = fmt::format(
       "{}{}x{}: mean over {} samples; samples {} to {}", trace.planes.size() > 1 ? fmt::format("plane {}, ", index) : "", plane.height,
       plane.width, trace.samples.size(), trace.samples.front().index, trace.samples[static_cast<size_t>(room.shown - 1)].index);
-  draw_text(canvas, top, kGap, title);
+  draw_text(canvas, top, kSpace, title);
   top += kLine;
-  draw_map(canvas, top, kGap, plane, mean_N, steps, room.mean_scale);
-  const int64_t left = kGap + plane.width * room.mean_scale + kGap;
-  const int64_t column = std::max(plane.width * room.sample_scale, 3 * kGlyphWidth) + kGap,
+  draw_map(canvas, top, kSpace, plane, mean_N, steps, room.mean_scale);
+  const int64_t left = kSpace + plane.width * room.mean_scale + kSpace;
+  const int64_t column = std::max(plane.width * room.sample_scale, 3 * kGlyphWidth) + kSpace,
                 row = plane.height * room.sample_scale + kLine + 4;
   for (int64_t i = 0; i < room.shown; ++i) {
     const auto& sample = trace.samples[static_cast<size_t>(i)];
@@ -90,14 +90,14 @@ void draw_plane(Image8& canvas, int64_t top, const Trace& trace, size_t index, c
 void draw_legend(Image8& canvas, int64_t top, const Trace& trace, bool known) {
   const int64_t steps = trace.steps();
   for (int64_t x = 0; x < kLegendWidth; ++x)
-    fill(canvas, top, kGap + x, kLegendHeight, 1,
+    fill(canvas, top, kSpace + x, kLegendHeight, 1,
          colour_of(static_cast<double>(x) / (kLegendWidth - 1) * static_cast<double>(std::max<int64_t>(steps - 1, 0)), steps));
-  draw_text(canvas, top + kLegendHeight + 3, kGap, "step 0");
+  draw_text(canvas, top + kLegendHeight + 3, kSpace, "step 0");
   const auto last = std::to_string(steps - 1);
-  draw_text(canvas, top + kLegendHeight + 3, kGap + kLegendWidth - static_cast<int64_t>(last.size()) * kGlyphWidth, last);
+  draw_text(canvas, top + kLegendHeight + 3, kSpace + kLegendWidth - static_cast<int64_t>(last.size()) * kGlyphWidth, last);
   if (!known) return;
-  fill(canvas, top, 2 * kGap + kLegendWidth, kLegendHeight, kLegendHeight, kKnown);
-  draw_text(canvas, top, 2 * kGap + kLegendWidth + kLegendHeight + 6, "known");
+  fill(canvas, top, 2 * kSpace + kLegendWidth, kLegendHeight, kLegendHeight, kKnown);
+  draw_text(canvas, top, 2 * kSpace + kLegendWidth + kLegendHeight + 6, "known");
 }
 
 }  // namespace
@@ -106,20 +106,20 @@ Image8 draw_trace(const Trace& trace) {
   const auto mean_N = trace.mean_step_N();
   const bool known = std::any_of(mean_N.begin(), mean_N.end(), [](double step) { return std::isnan(step); });
   const auto title = fmt::format("{} {}", trace.trial, trace.request);
-  int64_t width = kLegendWidth + 100, height = kGap + kLine + kGap;
+  int64_t width = kLegendWidth + 100, height = kSpace + kLine + kSpace;
   width = std::max(width, static_cast<int64_t>(title.size()) * kGlyphWidth);
   for (const auto& plane : trace.planes) {
     const auto room = room_for(plane, trace.samples.size());
-    width = std::max(width, room.width), height += room.height + kGap;
+    width = std::max(width, room.width), height += room.height + kSpace;
   }
   height += kLegendHeight + 3 + kLine;
-  Image8 canvas{height, std::max<int64_t>(width, 330) + 2 * kGap, 3, {}};
+  Image8 canvas{height, std::max<int64_t>(width, 330) + 2 * kSpace, 3, {}};
   canvas.pixels.assign(static_cast<size_t>(canvas.height * canvas.width * 3), 236);
-  draw_text(canvas, kGap, kGap, title);
-  int64_t top = kGap + kLine + kGap / 2;
+  draw_text(canvas, kSpace, kSpace, title);
+  int64_t top = kSpace + kLine + kSpace / 2;
   for (size_t i = 0; i < trace.planes.size(); ++i) {
     draw_plane(canvas, top, trace, i, mean_N);
-    top += room_for(trace.planes[i], trace.samples.size()).height + kGap;
+    top += room_for(trace.planes[i], trace.samples.size()).height + kSpace;
   }
   draw_legend(canvas, top, trace, known);
   return canvas;

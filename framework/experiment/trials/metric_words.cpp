@@ -11,7 +11,7 @@
 namespace tessera {
 namespace {
 
-constexpr const char* kEvaluation = "evaluation.";
+constexpr const char* kOfEvaluation = "evaluation.";
 constexpr size_t kListed = 8;
 
 bool begins(const std::string& text, const std::string& with) { return text.compare(0, with.size(), with) == 0; }
@@ -57,7 +57,7 @@ std::vector<std::string> distinct_names(const std::vector<MetricName>& metrics) 
 }  // namespace
 
 std::string part_of_slot(const std::string& slot) {
-  return begins(slot, kEvaluation) ? slot.substr(std::char_traits<char>::length(kEvaluation)) : slot;
+  return begins(slot, kOfEvaluation) ? slot.substr(std::char_traits<char>::length(kOfEvaluation)) : slot;
 }
 
 std::string MetricName::part() const { return part_of_slot(slot); }
@@ -75,7 +75,7 @@ std::vector<std::vector<MetricName>> metrics_meant(const std::string& word, cons
 int metric_rank(const std::string& slot, bool by_sample, const std::string& goal) {
   enum Rank { with_goal, evaluated, trained, calibration };
   if (slot == "evaluation.calibration") return calibration;
-  if (!begins(slot, kEvaluation) && !begins(slot, "samples.")) return trained;
+  if (!begins(slot, kOfEvaluation) && !begins(slot, "samples.")) return trained;
   return goal != "none" && !by_sample ? with_goal : evaluated;
 }
 
