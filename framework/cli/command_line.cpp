@@ -78,7 +78,13 @@ bool CommandLine::parse(const std::vector<std::string>& arguments, int min_words
   if (std::error_code none; std::filesystem::exists(common_.results, none) && !std::filesystem::is_directory(common_.results, none))
     throw Error(ExitCode::bad_config, fmt::format("--results: found {}, which is no folder, expected one", common_.results.string()));
   if (values.count("plugin-path"))
-    for (const auto& folder : values["plugin-path"].as<std::vector<std::string>>()) common_.plugin_path.emplace_back(folder);
+    for (const std::filesystem::path folder : values["plugin-path"].as<std::vector<std::string>>()) {
+      std::error_code none;
+      if (!std::filesystem::is_directory(folder, none))
+        throw Error(ExitCode::bad_config, fmt::format("--plugin-path: found {}, which is {}, expected a folder", folder.string(),
+                                                      std::filesystem::exists(folder, none) ? "none" : "not there"));
+      common_.plugin_path.push_back(folder);
+    }
   if (values.count("words")) words_ = values["words"].as<std::vector<std::string>>();
   const int count = static_cast<int>(words_.size());
   if (count < min_words) throw Error(ExitCode::bad_config, fmt::format("Usage: tessera {} {}", verb_.name, verb_.synopsis));

@@ -19,7 +19,8 @@ std::string column_title(const ComparedMetric& metric) {
 std::string row_title(const ComparedRow& row, bool part_has_one_row) {
   const bool shared = row.cells.size() > 1;
   std::string title = shared && part_has_one_row ? "all arms" : fmt::format("{}", fmt::join(row.cells, " = "));
-  if (shared) title += row.stages == 1 ? " (the same stage)" : " (the same stages)";
+  // What is not finished may be each cell's own.
+  if (shared) title += fmt::format(" (the same {}stage{})", row.missing_seeds.empty() ? "" : "finished ", row.stages == 1 ? "" : "s");
   return row.baseline && !part_has_one_row ? title + " *" : title;
 }
 

@@ -98,25 +98,17 @@ Finding plugins(const CommonOptions& common) {
   return catalog.plugins().empty() ? bad(text) : catalog.refused().empty() ? good(text) : note(text);
 }
 
-// The folder itself, or the first above it that exists: what would be written to.
-fs::path existing_folder(const fs::path& path) {
-  auto folder = fs::absolute(path).lexically_normal();
-  while (!fs::exists(folder) && folder.has_parent_path() && folder != folder.root_path()) folder = folder.parent_path();
-  return folder;
-}
-
 Finding results_folder(const fs::path& results) {
-  const auto existing = existing_folder(results);
-  if (!fs::is_directory(existing)) return bad(fmt::format("{} is no folder: name another by --results", existing.string()));
-  if (::access(existing.c_str(), W_OK) != 0)
-    return bad(fmt::format("{} cannot be written: change its owner, or name another by --results", existing.string()));
+  if (const auto why = unwritable(results); !why.empty()) return bad(why + "; change its owner, or name another by --results");
   return good(
       fmt::format("{}{}", fs::absolute(results).lexically_normal().string(), fs::exists(results) ? " can be written" : " will be made"));
 }
 
 Finding disk_space(const fs::path& results) {
   std::error_code failed;
-  const auto space = fs::space(existing_folder(results), failed);
+  auto folder = fs::absolute(results).lexically_normal();
+  while (!fs::exists(folder) && folder != folder.root_path()) folder = folder.parent_path();
+  const auto space = fs::space(folder, failed);
   if (failed) return note("not known: " + failed.message());
   const double gigabytes = static_cast<double>(space.available) / 1e9;
   const auto text = fmt::format("{:.1f} GB free", gigabytes);

@@ -35,7 +35,7 @@ int verb_plan(const Verb& verb, const std::vector<std::string>& arguments) {
   add_costs(plan, line.common());
   if (line.common().json)
     fmt::print("{}\n", plan_json(plan).dump(2, ' ', false, Json::error_handler_t::replace));
-  else if (plan.problems.empty() || !plan.cells.empty())
+  else if (plan.problems.empty() || !plan.trials.empty())
     fmt::print("{}", plan_text(plan, terminal_width()));
   if (plan.problems.empty()) return 0;
   throw Error(plan.problem_code, problems_text(plan));

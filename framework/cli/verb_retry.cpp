@@ -57,6 +57,7 @@ int verb_retry(const Verb& verb, const std::vector<std::string>& arguments) {
   auto former = find_former_run(line.common(), line.words()[0]);
   CommonOptions common = line.common();
   common.results = fs::absolute(common.results);
+  for (auto& folder : common.plugin_path) folder = fs::absolute(folder);
   std::error_code error;
   fs::current_path(former.folder, error);
   if (error)
@@ -75,6 +76,7 @@ int verb_retry(const Verb& verb, const std::vector<std::string>& arguments) {
   request.common.results = common.results;
   request.common.json = common.json;
   if (!common.plugin_path.empty()) request.common.plugin_path = common.plugin_path;
+  for (auto& folder : request.common.plugin_path) folder = fs::absolute(folder);  // for who pastes what is printed, from elsewhere
   if (failed) judge_slurm_stages(common.results, {"retry"});
   request.argv.insert(request.argv.end(), former.words.begin(), former.words.end());
   return run_experiment(words.read(), request);

@@ -16,6 +16,7 @@ namespace fs = std::filesystem;
 CatalogSettings catalog_settings(const CommonOptions& options) {
   CatalogSettings settings;
   settings.plugin_path = options.plugin_path;
+  settings.notice = [](const std::string& text) { fmt::print(stderr, "tessera: {}\n", text); };
   if (const char* host = std::getenv("TESSERA_HOST"); host && *host) settings.host = host;
   if (!fs::is_regular_file(settings.host))
     throw Error(ExitCode::bad_plugin,

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <system_error>
 #include <utility>
 
 #include "core/error.hpp"
@@ -89,6 +90,15 @@ void sync_path(const std::filesystem::path& path, int flags) {
 
 void fsync_file(const std::filesystem::path& path) { sync_path(path, O_RDONLY); }
 void fsync_folder(const std::filesystem::path& path) { sync_path(path, O_RDONLY | O_DIRECTORY); }
+
+std::string unwritable(const std::filesystem::path& folder) {
+  auto existing = std::filesystem::absolute(folder).lexically_normal();
+  std::error_code none;
+  while (!std::filesystem::exists(existing, none) && existing != existing.root_path()) existing = existing.parent_path();
+  if (!std::filesystem::is_directory(existing, none)) return existing.string() + " is no folder";
+  if (::faccessat(AT_FDCWD, existing.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return "";
+  return existing.string() + " cannot be written: " + std::generic_category().message(errno);
+}
 
 std::filesystem::path executable_folder() { return std::filesystem::read_symlink("/proc/self/exe").parent_path(); }
 

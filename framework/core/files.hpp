@@ -36,6 +36,9 @@ void fsync_folder(const std::filesystem::path& path);
 // A name beside `path` that no reader looks at: ".<name>.<uuid>".
 std::filesystem::path temporary_beside(const std::filesystem::path& path);
 
+// Why nothing can be written in a folder, or where it would be made: "/a/results cannot be written: Permission denied". Empty: it can.
+std::string unwritable(const std::filesystem::path& folder);
+
 // The folder of the running program, links resolved.
 std::filesystem::path executable_folder();
 // $XDG_CACHE_HOME/tessera or ~/.cache/tessera; TESSERA_CACHE overrides it. Not created here.

@@ -6,6 +6,7 @@
 #include "engine/global_state.hpp"
 #include "engine/manifest.hpp"
 #include "engine/option_values.hpp"
+#include "registry/catalog/check_runner.hpp"
 #include "registry/catalog/loader.hpp"
 #include "tessera/plugin.hpp"
 
@@ -51,8 +52,10 @@ std::shared_ptr<Kind> LoadedPlugins::create(const char* kind, const char* slot, 
   hosts_.push_back(std::make_unique<PluginHost>(slot, values, run_));
   std::shared_ptr<Kind> made;
   const GlobalState before;
+  if (!run_) fmt::print(stderr, "{}{} '{}'\n", kConstructing, kind, descriptor.id);  // whom to blame, should it not come back
   if (!descriptor.create(hosts_.back().get(), &values, &spec, &made))
     throw PluginRefusal(hosts_.back()->failed_key(), hosts_.back()->failed_text());
+  if (!run_) fmt::print(stderr, "{}\n", kConstructed);
   if (!made) throw PluginRefusal(std::string(slot) + ".plugin", fmt::format("{} '{}': create gave no object", kind, descriptor.id));
   try {
     before.expect_unchanged(fmt::format("the constructor of {} '{}'", kind, descriptor.id));

@@ -1,5 +1,6 @@
 #include "registry/catalog/conversation.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include "core/error.hpp"
@@ -40,9 +41,9 @@ class Talk {
     auto deadline = Clock::now() + conversation_.limit;
     for (size_t i = first;;) {
       std::string text;
-      auto read = i < answers_.size() ? child.read_line(text, deadline) : Child::Read::end;
+      auto read = i < answers_.size() ? read_line(child, i, text, deadline) : Child::Read::end;
       if (read == Child::Read::timeout || (read == Child::Read::line && Clock::now() > deadline))
-        return {i, "took longer than " + std::to_string(conversation_.limit.count()) + " seconds", true};
+        return {i, "took longer than " + std::to_string(conversation_.limit.count()) + " seconds" + whereabouts(child), true};
       if (read == Child::Read::end) return ended(child, i, begun, deadline);
       auto line = try_parse_json(text);
       bool object = line && line->is_object();
@@ -51,12 +52,24 @@ class Talk {
       } else if (object && conversation_.answers(*line, i)) {
         answers_[i++] = std::move(*line);
         begun = false;
+        child.drain_err();  // of another question
         deadline = Clock::now() + conversation_.limit;
       } else {
         return {i, "printed to standard output: " + to_line(shortened(valid_utf8(text), 60)), false};
       }
     }
   }
+
+  // The next line; who waits for it is told once, when it does not come soon.
+  Child::Read read_line(Child& child, size_t i, std::string& text, Clock::time_point deadline) {
+    const auto soon = std::min(deadline, Clock::now() + conversation_.patience);
+    const auto read = child.read_line(text, soon);
+    if (read != Child::Read::timeout || soon == deadline) return read;
+    if (conversation_.waiting && told_.insert(i).second) conversation_.waiting(i);
+    return child.read_line(text, deadline);
+  }
+
+  std::string whereabouts(Child& child) const { return conversation_.whereabouts ? conversation_.whereabouts(child.drain_err()) : ""; }
 
   Part ended(Child& child, size_t i, bool begun, Clock::time_point deadline) {
     if (i == answers_.size()) return {i, "", false};
@@ -66,14 +79,19 @@ class Talk {
     if (!begun)
       throw Error(ExitCode::run_failed,
                   conversation_.host + " " + status->describe() + ": " + shortened(valid_utf8(child.drain_err()), 400));
-    return {i, status->describe(), status->signal == SIGKILL};
+    return {i, status->describe() + whereabouts(child), status->signal == SIGKILL};
   }
 
   const Conversation& conversation_;
   std::vector<Json> answers_;
+  std::set<size_t> told_;
 };
 
 }  // namespace
+
+std::string waiting_text(const std::string& what, std::chrono::seconds limit) {
+  return what + " takes long; it is given " + std::to_string(limit.count()) + " seconds, and a second try";
+}
 
 std::vector<Json> converse(const Conversation& conversation, size_t questions) { return Talk(conversation, questions).run(); }
 

@@ -19,8 +19,15 @@ struct Conversation {
   std::function<bool(const Json&line, size_t i)> begins, answers;
   // What stands for the answer of question i; unsure: another try may end differently.
   std::function<Json(size_t i, const std::string& reason, bool unsure)> blame;
-  std::chrono::seconds limit{20};
+  // Where a child was, by what it had said on standard error since the question began: appended to the reason. May be empty.
+  std::function<std::string(const std::string& said)> whereabouts;
+  std::chrono::seconds limit{20}, patience{10};
+  // Called once a question that is not answered after `patience`. May be empty.
+  std::function<void(size_t i)> waiting;
 };
+
+// "the check of … takes long; it is given 120 seconds, twice"
+std::string waiting_text(const std::string& what, std::chrono::seconds limit);
 
 // One answer a question. A time-out is tried once more, in a child of its own. Throws Error(run_failed) where a child ends before
 // it begins any question.

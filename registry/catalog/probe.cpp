@@ -18,6 +18,9 @@ std::vector<Json> probe_files(const CatalogSettings& settings, const std::vector
     options.memory_limit = settings.memory_limit;
     return options;
   };
+  conversation.waiting = [&](size_t i) {
+    if (settings.notice) settings.notice(waiting_text("opening " + files[i].string(), settings.probe_limit));
+  };
   auto about = [&](const Json& line, size_t i) { return line.value("file", Json()) == valid_utf8(files[i].string()); };
   conversation.begins = [&](const Json& line, size_t i) { return line.value("type", Json()) == "begin" && about(line, i); };
   conversation.answers = [&](const Json& line, size_t i) {

@@ -49,7 +49,8 @@ std::vector<PluginFile> find_plugin_files(const CatalogSettings& settings) {
   for (std::string part; std::getline(parts, part, ':');)
     if (!part.empty()) asked_for.push_back(part);
   for (const auto& root : asked_for) {
-    if (!fs::is_directory(root)) throw Error(ExitCode::bad_config, "plugin path " + root.string() + ": found no such folder");
+    std::error_code none;
+    if (!fs::is_directory(root, none)) throw Error(ExitCode::bad_config, "plugin path " + root.string() + ": found no such folder");
     add_root(fs::absolute(root));
   }
   return files;

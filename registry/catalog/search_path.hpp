@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct CatalogSettings {
   std::chrono::seconds probe_limit{20};   // for one library
   std::chrono::seconds check_limit{120};  // for one setting
   uint64_t memory_limit = default_memory_limit();
+  std::function<void(const std::string&)> notice;  // told of a question that keeps whoever asked waiting; may be empty
 
   // Half of the machine's memory, at least 2 GiB.
   static uint64_t default_memory_limit();

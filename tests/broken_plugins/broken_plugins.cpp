@@ -120,9 +120,10 @@ const std::vector<BrokenPlugin>& broken_plugins() {
        "found the kind quantizer in the folder encoders, expected it in quantizers"},
       {"quantizers/sound.so", "has the id of another library", kProbe,
        "found a second quantizer 'sound', expected one: the first is {folder}/sound.so"},
-      {"crash_in_constructor.so", "crashes in its constructor", kCheck, "{check} was killed by signal 11 (Segmentation fault)"},
-      {"exit_in_constructor.so", "calls exit(0) in its constructor", kCheck, "{check} exited with code 0"},
-      {"endless_loop_in_constructor.so", "never returns from its constructor", kCheck, "{check} took longer than 3 seconds"},
+      {"crash_in_constructor.so", "crashes in its constructor", kCheck,
+       "{check} was killed by signal 11 (Segmentation fault){constructor}"},
+      {"exit_in_constructor.so", "calls exit(0) in its constructor", kCheck, "{check} exited with code 0{constructor}"},
+      {"endless_loop_in_constructor.so", "never returns from its constructor", kCheck, "{check} took longer than 3 seconds{constructor}"},
       {"exception_in_constructor.so", "throws an int in its constructor", kCheck, "the plugin threw something that is no std::exception"},
       {"prints_in_constructor.so", "prints in its constructor", kCheck, "a plugin printed to standard output: \"hello\\n\""},
       {"changes_dtype_in_constructor.so", "sets the default dtype in its constructor", kCheck,
@@ -169,6 +170,7 @@ std::vector<BrokenPlugin> make_broken_plugins(const fs::path& folder) {
     replace(entry.sentence, "{machine}", kMachine);
     replace(entry.sentence, "{threads}", std::to_string(std::thread::hardware_concurrency()));  // all cores: one host at a time
     replace(entry.sentence, "{plugins}", " (plugins conv, " + name + ")");
+    replace(entry.sentence, "{constructor}", " in the constructor of quantizer '" + name + "'");
     replace(entry.sentence, "{check}", "the check of encoder 'conv', prior 'gpt', quantizer '" + name + "', sampling 'scan_line'");
   }
   write(folder / "sound.so", broken);

@@ -56,6 +56,10 @@ TEST_F(Cli, CacheWhyNamesTheDifferingParts) {
     if (stage.at("title").get<std::string>().rfind("prior", 0) == 0)
       for (const auto& one : stage.at("differences")) what.push_back(one.at("what"));
   EXPECT_EQ(what, std::vector<std::string>{"plugin prior"}) << "another plugin's revision is no difference of its own";
+  ASSERT_EQ(call({"run", "e.toml", "prior.plugin=maskgit", "sampling.plugin=halton", "prior.layers=3", "prior.heads=2"}).status.code, 0);
+  EXPECT_NE(lines({"e.toml", "prior.layers=3", "prior.heads=2"}).find("    prior.heads: 4 -> 2\n    prior.layers: 4 -> 3\n"),
+            std::string::npos)
+      << "nearer than another plugin with the same options";
   EXPECT_EQ(
       call({"cache", "why", "e/causl/0"}).err,
       "tessera: cache why: found 'e/causl/0', expected a trial (experiment/cell/seed) or a stage's key (four digits at least); did you "

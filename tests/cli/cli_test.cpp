@@ -52,7 +52,8 @@ TEST_F(Cli, ErrorsSayWhatToDo) {
        2,
        "tessera: found kind 'prio', expected one of encoder, quantizer, prior, sampling; did you mean \"prior\"?\n"},
       {{"plugins", "new", "prior", "My-Idea"}, 2, "tessera: found id 'My-Idea', expected lower-case words joined by _, such as my_idea\n"},
-      {{"plugins", "--plugin-path", "/no/such"}, 2, "tessera: plugin path /no/such: found no such folder\n"},
+      {{"plugins", "--plugin-path", "/no/such"}, 2, "tessera: --plugin-path: found /no/such, which is not there, expected a folder\n"},
+      {{"show", "e/a/0", "--plugin-path", "/dev/null"}, 2, "tessera: --plugin-path: found /dev/null, which is none, expected a folder\n"},
       {{"plan", "e.toml", "prior.widht=3"},
        2,
        "tessera: e.toml: 2 problems\n"
@@ -100,7 +101,7 @@ TEST_F(Cli, PluginsAreListedAndDescribed) {
   EXPECT_TRUE(std::regex_search(list.out, std::regex("prior/gpt +1\\.0 +Fake gpt +.*/plugins/priors/gpt\\.so\n"))) << list.out;
   EXPECT_NE(list.out.find("odd.so: it is no fake plugin\n"), std::string::npos) << list.out;
   const auto text = call({"plugins", "describe", "sampling/halton"}).out;
-  EXPECT_NE(text.find("  steps = 12\n      A int.\n      integer from 1 to 1024; inference\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("  steps = 12\n      A int.\n      integer from 1 to 64; inference\n"), std::string::npos) << text;
 }
 
 TEST_F(Cli, ScaffoldIsWrittenOnce) {

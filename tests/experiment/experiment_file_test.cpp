@@ -57,6 +57,15 @@ class ExperimentFile : public ::testing::Test {
 
 using Labels = std::vector<std::string>;
 
+TEST_F(ExperimentFile, AnOptionCarriedOverToAnotherPluginSaysWhose) {
+  const std::string text =
+      "tokenizer.encoder.plugin = \"conv\"\ntokenizer.quantizer.plugin = \"vq\"\nprior.plugin = \"maskgit\"\n"
+      "sampling.plugin = \"iterative_masking\"\nsampling.steps = 100\n[arm.a]\n[arm.h]\nsampling.plugin = \"halton\"\n";
+  EXPECT_EQ(errors(text),
+            "e.toml:5:18: sampling.steps: found 100, expected integer from 1 to 64; carried over to sampling plugin "
+            "'halton' (e.toml:8:19)");
+}
+
 TEST_F(ExperimentFile, AWordMayTakeAwayWhatAnExclusionSpeaksOf) {
   const auto file = kBase + "[arm.a]\n[arm.b]\nprior.layers = 3\n[[exclude]]\narm = \"b\"\nprior.layers = 3\n";
   EXPECT_EQ(labels(cells(file, {"~arm.b"})), Labels{"a"});
@@ -282,7 +291,8 @@ INSTANTIATE_TEST_SUITE_P(
                   "prior.behaviour = \"crahs\"\n",
                   {},
                   "e.toml:5:19: prior.behaviour: found \"crahs\", expected one of \"ok\", \"fail\", \"crash\", \"bad_plugin\", \"silent\", "
-                  "\"endless\", \"slow\", \"curve\", \"flaky\", \"greedy\", \"measured\", \"train\", \"deaf\"; did you mean \"crash\"?"},
+                  "\"endless\", \"slow\", \"curve\", \"flaky\", \"greedy\", \"measured\", \"train\", \"deaf\", \"lingering\"; did you mean "
+                  "\"crash\"?"},
         ErrorCase{"RunInAGrid",
                   "[grid]\nrun.jobs = [1, 2]\n",
                   {},

@@ -23,7 +23,8 @@ Json choice(const char* name, Json value, Json choices, const char* effect = "tr
 
 Json behaviour() {
   return choice("behaviour", "ok",
-                {"ok", "fail", "crash", "bad_plugin", "silent", "endless", "slow", "curve", "flaky", "greedy", "measured", "train", "deaf"},
+                {"ok", "fail", "crash", "bad_plugin", "silent", "endless", "slow", "curve", "flaky", "greedy", "measured", "train", "deaf",
+                 "lingering"},
                 "training");
 }
 
@@ -100,7 +101,7 @@ std::vector<Json> fake_plugins() {
       plugin("sampling", "iterative_masking",
              Json::array(
                  {bounded(option("steps", "int", 12, "inference"), 1, 1024), option("choice_temperature", "float", 4.5, "inference")})),
-      plugin("sampling", "halton", Json::array({bounded(option("steps", "int", 12, "inference"), 1, 1024)})),
+      plugin("sampling", "halton", Json::array({bounded(option("steps", "int", 12, "inference"), 1, 64)})),
       {{"type", "refused"}, {"file", "/plugins/priors/broken.so"}, {"reason", "its probe was killed by signal 11 (Segmentation fault)"}}};
 }
 

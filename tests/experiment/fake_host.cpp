@@ -169,6 +169,11 @@ ExitCode work() {
     sleep_ms(behaviour == "slow" ? 400 : 20);
   while (behaviour == "deaf") sleep_ms(50);
   while (behaviour == "endless" && !stop) sleep_ms(5);
+  // Told to stop it works on for a second and a half, and says so.
+  for (int step = 0; behaviour == "lingering" && step < 15; step += stop) {
+    std::cout << to_line({{"step", step}, {"steps", 15}, {"rate", 10.0}, {"metrics", Json::object()}}) << std::endl;
+    sleep_ms(100);
+  }
   // A training whose loss falls to 1000 times its learning rate.
   for (int step = 1; behaviour == "curve" && step <= 10 && !stop; ++step) {
     const double loss = 1000 * spec.at("settings").at("prior").at("train").at("lr").get<double>() + 1.0 / step;

@@ -144,6 +144,23 @@ TEST(Plan, RefusedOptionsHaveTheirPlace) {
                                 file + ":2:20)"}));
 }
 
+// A cell with a wrong value, which no plugin is asked about, is a refused cell like any other.
+TEST(Plan, CellsWithAWrongValueAreRefusedInTheTable) {
+  Planner planner;
+  const auto plan = planner.plan("grid.prior.width = [128, \"wide\"]\n" + kThreeArms);
+  ASSERT_EQ(plan.cells.size(), 6U);
+  EXPECT_EQ(plan.trials.size(), 3U);
+  EXPECT_EQ(plan.problems.size(), 1U) << "said once";
+  const auto text = plan_text(plan, 120);
+  EXPECT_NE(text.find("6 cells x 1 seed = 3 trials"), std::string::npos) << text;
+  size_t refused = 0;
+  for (auto at = text.find("refused\n"); at != std::string::npos; at = text.find("refused\n", at + 1)) ++refused;
+  EXPECT_EQ(refused, 3U) << text;
+  const Json json = plan_json(plan);
+  for (const auto& cell : json.at("cells"))
+    EXPECT_EQ(cell.at("answer").at("ok").get<bool>(), cell.at("label").get<std::string>().find("wide") == std::string::npos);
+}
+
 TEST(Plan, SpecHasWhatTheHostNeeds) {
   Planner planner;
   const auto plan = planner.plan(kThreeArms, {"prior.seed=3"});

@@ -60,6 +60,19 @@ class Scheduling : public ::testing::Test {
                  std::vector<PastCurve> past = {}) {
     return run_stages(plan, {FAKE_HOST, planner_.results(), cores, policy, std::move(gpus), std::move(past)}, recording_);
   }
+  // Ctrl-C while the prior trains.
+  RunSummary interrupt(const Plan& plan, double grace) {
+    recording_.on_start = [](const PlannedStage& stage) {
+      if (stage.kind != "prior") return;
+      std::thread([] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        ::kill(::getpid(), SIGINT);
+      }).detach();
+    };
+    SchedulerOptions options{FAKE_HOST, planner_.results(), 1, RunPolicy(), {}, {}};
+    options.grace = grace;
+    return run_stages(plan, options, recording_);
+  }
   const PlannedStage& find(const Plan& plan, const std::string& title) {
     return *std::find_if(plan.stages.begin(), plan.stages.end(), [&](const auto& s) { return s.title() == title; });
   }
@@ -211,21 +224,21 @@ TEST_F(Scheduling, OneSignalStopsResumably) {
 
 // A host that never looks whether it should stop: after the grace it is killed, though the stall limit is far.
 TEST_F(Scheduling, AHostThatDoesNotStopIsKilledAfterTheGrace) {
-  recording_.on_start = [&](const PlannedStage& stage) {
-    if (stage.kind == "prior")
-      std::thread([] {
-        std::this_thread::sleep_for(std::chrono::milliseconds(200));
-        ::kill(::getpid(), SIGINT);
-      }).detach();
-  };
-  RunPolicy policy;
   const auto plan = planner_.plan(kOneArm, {"prior.behaviour=deaf"});
-  SchedulerOptions options{FAKE_HOST, planner_.results(), 1, policy, {}, {}};
-  options.grace = 0.5;
-  const auto summary = run_stages(plan, options, recording_);
+  const auto summary = interrupt(plan, 0.5);
   EXPECT_EQ(summary.code, ExitCode::interrupted);
   EXPECT_LT(summary.seconds, 30);
   EXPECT_TRUE(recording_.has("interrupted prior"));
+}
+
+// One that goes on reporting has the time that it takes: it writes its checkpoint.
+TEST_F(Scheduling, AHostThatGoesOnReportingIsNotKilledByTheGrace) {
+  const auto plan = planner_.plan(kOneArm, {"prior.behaviour=lingering"});
+  const auto summary = interrupt(plan, 0.5);
+  EXPECT_EQ(summary.code, ExitCode::interrupted);
+  EXPECT_GT(summary.seconds, 1.5);
+  const auto runs = StageFolder(planner_.results(), "prior", find(plan, "prior").key).runs();
+  EXPECT_EQ(last_journal_line(runs.at(0).folder / "journal.jsonl")->value("state", ""), "interrupted") << "its own last line";
 }
 
 TEST_F(Scheduling, RetriesGoOnUntilItWorksOrTheyAreUsedUp) {

@@ -1,82 +1,11 @@
 // compare as a user runs it, on ledgers in which one thing at a time is not as it should be: whole texts, exit codes, JSON.
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <regex>
-
-#include "experiment/compare/comparison.hpp"
-#include "ledger_fixture.hpp"
+#include "comparison_fixture.hpp"
+#include "experiment/compare/exclusions.hpp"
 
 namespace tessera {
 namespace {
-
-// A stage made by one run or more, with what it ran on.
-struct Made {
-  std::string kind, key;
-  Json values = Json::object();  // metric -> number, or a list: one a sample; of "…_s" a clock's
-  Json env = {{"torch", "2.11"}, {"threads", 2}, {"host", "a"}, {"pid", 1}};
-  std::string plugin_sha = "ab12";
-  Json parts = Json::object();
-  Json inputs = Json::object();
-  std::string state = "done";
-  int n = 1;
-  int64_t from_step = 0, step = 1;
-};
-
-class Comparisons : public ::testing::Test {
- protected:
-  Comparisons() : results_("comparison"), front_(results_.front("f", 1)) {}
-
-  void make(const Made& made) {
-    FakeJournal journal(results_.folder(), fmt::format("stages/{}-{}/runs/{}/journal.jsonl", made.kind, made.key, made.n),
-                        fmt::format("run-{}-{}", made.key, made.n),
-                        {{"what", "run"},
-                         {"stage", made.key},
-                         {"kind", made.kind},
-                         {"n", made.n},
-                         {"from_step", made.from_step},
-                         {"parts", made.parts},
-                         {"inputs", made.inputs},
-                         {"seed", 7},
-                         {"time", 1000.0 + made.n},
-                         {"env", made.env},
-                         {"plugins", {{"prior", {{"id", "gpt"}, {"file", "gpt.so"}, {"sha256", made.plugin_sha}, {"revision", 3}}}}}});
-    for (const auto& [name, value] : made.values.items()) {
-      const bool timed = name.size() > 2 && name.compare(name.size() - 2, 2, "_s") == 0;
-      journal.metric(name, value.is_array() ? "sample" : "step", timed);
-      if (!value.is_array()) {
-        journal.step(made.step, {{name, value}});
-        continue;
-      }
-      Json indices = Json::array();
-      for (size_t i = 0; i < value.size(); ++i) indices.push_back(i);
-      journal.write({{"t", "points"}, {"m", name}, {"i", indices}, {"v", value}});
-    }
-    if (made.state == "done") results_.publish(journal, made.kind, made.key, made.n);
-    journal.end(made.state);
-  }
-  void trial(const std::string& cell, int seed, const Json& stages) { FakeResults::trial(front_, "quick", cell, seed, stages); }
-  void declare(const std::vector<std::string>& cells) { FakeResults::declare(front_, "quick", cells); }
-
-  std::pair<std::string, int> tessera(const std::string& arguments) const {
-    auto [text, status] = shell(TESSERA_BINARY_DIR "/bin/tessera " + arguments + " --results " + results_.folder().string() + " 2>&1");
-    // Commands that it suggests.
-    text = std::regex_replace(text, std::regex(TESSERA_BINARY_DIR "/bin/"), "");
-    text = std::regex_replace(text, std::regex(" --results " + results_.folder().string()), "");
-    return {text, WEXITSTATUS(status)};
-  }
-  // From this heading to the next empty line.
-  std::string block(const std::string& heading, const std::string& arguments = "compare quick") const {
-    const auto text = tessera(arguments).first;
-    const auto begin = text.find(heading);
-    if (begin == std::string::npos) return "no such block in\n" + text;
-    return text.substr(begin, text.find("\n\n", begin) + 1 - begin);
-  }
-  Json json(const std::string& arguments = "compare quick") const { return Json::parse(tessera(arguments + " --json").first); }
-
-  FakeResults results_;
-  FakeJournal front_;
-};
 
 TEST_F(Comparisons, OneSeedHasAnIntervalOverSamples) {
   declare({"causal", "masked"});
@@ -123,115 +52,6 @@ TEST_F(Comparisons, SamplesOfOtherImagesAreNoPairs) {
   EXPECT_FALSE(json().at("sample_differences").at(0).at("same_data"));
 }
 
-// Two arms at two seeds on one tokenizer; what differs between them is what each test says.
-class Controlled : public Comparisons {
- protected:
-  void experiment(const Made& causal, const Made& masked) {
-    declare({"causal", "masked"});
-    make({"tokenizer", "t", {{"loss", 1.0}}});
-    for (int seed : {0, 1})
-      for (const auto& like : {causal, masked}) {
-        const std::string key = fmt::format("{}-{}", like.key, seed);
-        trial(like.key, seed, {{"tokenizer", "t"}, {"prior", "p-" + key}, {"evaluation.prior", "e-" + key}});
-        Made prior = like;
-        prior.key = "p-" + key;
-        make(prior);
-        make({"evaluation", "e-" + key, {{"bits", 4.0 + seed * 0.5 + static_cast<double>(like.key.size() % 5) * (1 + 0.1 * seed)}}});
-      }
-  }
-  static Made prior(const std::string& cell) {
-    Made made{"prior", cell, {{"loss", 1.0}}};
-    made.parts = {{"numerics", {{"device", "cpu"}, {"precision", "fp32"}}}, {"revision", 2}};
-    return made;
-  }
-};
-
-TEST_F(Controlled, NothingElseDiffered) {
-  auto masked = prior("masked");
-  masked.env["host"] = "b", masked.env["pid"] = 2;
-  experiment(prior("causal"), masked);
-  EXPECT_EQ(block("What else differed"), R"(What else differed
-  Nothing uncontrolled is on record: plugin code, data, library, machine, threads, precision and
-  steps agree but for what options ask.
-)");
-  EXPECT_EQ(tessera("compare quick --strict").second, 0);
-}
-
-TEST_F(Controlled, EveryUncontrolledDifferenceIsListedAndStrictRefuses) {
-  auto masked = prior("masked");
-  masked.env = {{"torch", "2.12"}, {"threads", 1}, {"isa", "AVX2"}};
-  masked.plugin_sha = "cd34";
-  masked.parts = {{"numerics", {{"device", "cpu"}, {"precision", "bf16"}}}, {"revision", 3}};
-  masked.step = 7;
-  experiment(prior("causal"), masked);
-  EXPECT_EQ(block("What else differed"), R"(What else differed
-  uncontrolled: masked against causal: engine revision 3, not 2, in prior at seeds 0, 1
-  uncontrolled: masked against causal: isa AVX2, not none, in prior at seeds 0, 1
-  uncontrolled: masked against causal: numerics.precision bf16, not fp32, in prior at seeds 0, 1
-  uncontrolled: masked against causal: plugin gpt revision 3 file cd34, not revision 3 file ab12, in
-  prior at seeds 0, 1
-  uncontrolled: masked against causal: steps 7, not 1, in prior at seeds 0, 1
-  uncontrolled: masked against causal: threads 1, not 2, in prior at seeds 0, 1
-  uncontrolled: masked against causal: torch 2.12, not 2.11, in prior at seeds 0, 1
-  trained       steps  weights
-  prior causal      1  0.00 MB
-  prior masked      7  0.00 MB
-)");
-  EXPECT_EQ(tessera("compare quick --strict"),
-            std::make_pair(std::string(R"(tessera: compare --strict: found 7 uncontrolled differences, expected none:
-  masked against causal: engine revision 3, not 2, in prior at seeds 0, 1
-  masked against causal: isa AVX2, not none, in prior at seeds 0, 1
-  masked against causal: numerics.precision bf16, not fp32, in prior at seeds 0, 1
-  masked against causal: plugin gpt revision 3 file cd34, not revision 3 file ab12, in prior at seeds 0, 1
-  masked against causal: steps 7, not 1, in prior at seeds 0, 1
-  masked against causal: threads 1, not 2, in prior at seeds 0, 1
-  masked against causal: torch 2.12, not 2.11, in prior at seeds 0, 1
-)"),
-                           1));
-  EXPECT_EQ(json().at("controls").at("uncontrolled"), 7);
-}
-
-TEST_F(Controlled, WhatFollowsFromAnOptionIsExpected) {
-  for (const std::string cell : {"causal", "masked"}) {
-    if (cell == "causal")
-      front_.write({{"t", "experiment"}, {"name", "quick"}, {"question", ""}, {"source", "q.toml"}, {"baseline", "causal"}});
-    front_.write({{"t", "cell"},
-                  {"experiment", "quick"},
-                  {"hash", "h-" + cell},
-                  {"label", cell},
-                  {"axes", {{"arm", cell}}},
-                  {"options", {{"prior.train.steps", cell == "causal" ? 1 : 7, "q.toml:1:1"}}}});
-  }
-  for (const std::string cell : {"causal", "masked"}) {
-    trial(cell, 0, {{"prior", "p-" + cell}, {"evaluation.prior", "e-" + cell}});
-    auto made = prior("p-" + cell);
-    made.step = cell == "causal" ? 1 : 7;
-    make(made);
-    make({"evaluation", "e-" + cell, {{"bits", 4.0}}});
-  }
-  EXPECT_EQ(tessera("compare quick --strict").second, 0);
-  const auto differences = json().at("controls").at("differences");
-  ASSERT_EQ(differences.size(), 1u);
-  EXPECT_EQ(differences[0].at("fact"), "steps");
-  EXPECT_EQ(differences[0].at("follows"), "prior.train.steps");
-}
-
-TEST_F(Controlled, AStageResumedElsewhereIsUncontrolledWithinItself) {
-  experiment(prior("causal"), prior("masked"));
-  for (int n : {1, 2}) {
-    auto made = prior("p-long");
-    made.n = n, made.from_step = n == 2 ? 5 : 0, made.step = n == 2 ? 9 : 3;
-    made.env["threads"] = n == 2 ? 1 : 2;
-    made.state = n == 2 ? "done" : "interrupted";
-    make(made);
-  }
-  make({"evaluation", "e-long", {{"bits", 4.0}}});
-  trial("masked", 2, {{"prior", "p-long"}, {"evaluation.prior", "e-long"}});
-  EXPECT_NE(tessera("compare quick --strict").first.find("\n  masked: resumed with another threads: 1 after 2, in prior at seed 2\n"),
-            std::string::npos)
-      << tessera("compare quick --strict").first;
-}
-
 TEST_F(Comparisons, WhatIsLeftOutIsListed) {
   declare({"causal", "masked"});
   for (int seed : {0, 1, 2, 3})
@@ -264,6 +84,20 @@ TEST_F(Comparisons, WhatIsLeftOutIsListed) {
   EXPECT_EQ(row.at("seeds_unpaired"), Json::parse(R"({"same_stage": [3], "row_only": [], "baseline_only": [2]})"));
   EXPECT_EQ(row.at("values").at("rank").at("nan_seeds"), Json({1}));
   EXPECT_EQ(row.at("values").at("rank").at("n"), 2);
+}
+
+// Two cells that share what is finished, where each has a failed stage of its own.
+TEST_F(Comparisons, OnlyWhatIsFinishedIsCalledTheSame) {
+  declare({"causal", "masked"});
+  make({"prior", "p", {{"loss", 1.0}}});
+  make({"evaluation", "e", {{"bits", 4.0}}});
+  for (const std::string cell : {"causal", "masked"}) {
+    trial(cell, 0, {{"prior", "p"}, {"evaluation.prior", "e"}});
+    trial(cell, 1, {{"prior", "p-" + cell}, {"evaluation.prior", "e-" + cell}});
+    make({"prior", "p-" + cell, {}, {{"torch", "2.11"}}, "ab12", {}, {}, "failed"});
+  }
+  const auto text = tessera("compare quick").first;
+  EXPECT_NE(text.find("  all arms (the same finished stage)"), std::string::npos) << text;
 }
 
 // A seed that the last run no longer asks for, and fourteen cells on one prior.
@@ -395,106 +229,6 @@ TEST_F(Comparisons, ConstantEffectsAreShownAndInfinitiesSaid) {
   EXPECT_NE(text.find("  prior bits ↓\n    masked         3  +0.500  +0.500 … +0.500  0.250   0.250          0\n"), std::string::npos)
       << text;
   EXPECT_NE(text.find("prior wild: masked is infinite at seeds 0, 1, 2: no interval"), std::string::npos) << text;
-}
-
-class Frontiers : public Comparisons {
- protected:
-  // Cost and quality of a cell at seeds 0, 1, 2.
-  void cell(const std::string& name, double evaluations, const std::vector<double>& frechet, const Json& env = {{"threads", 2}}) {
-    for (int seed = 0; seed < 3; ++seed) {
-      const std::string key = fmt::format("{}-{}", name, seed);
-      trial(name, seed, {{"samples.free", "s-" + key}, {"evaluation.samples.free", "e-" + key}});
-      make({"samples", "s-" + key, {{"evaluations", evaluations}, {"time_s", 0.5 * evaluations}}, env});
-      make({"evaluation", "e-" + key, {{"frechet", frechet[static_cast<size_t>(seed)]}}});
-    }
-  }
-};
-
-TEST_F(Frontiers, SaysWhoIsDominatedByWhomAndWhereItMayBeChance) {
-  declare({"causal", "masked", "halton", "poor", "equal"});
-  cell("causal", 64, {1.0, 2.0, 3.0});
-  cell("masked", 12, {2.0, 3.0, 4.0});
-  cell("halton", 12, {4.0, 2.5, 4.5});  // as dear as masked and worse, by a difference that may be chance
-  cell("poor", 99, {3.0, 4.1, 5.2});    // dearer than both, worse than both
-  cell("equal", 99, {1.0, 2.0, 3.0});   // as good as causal, dearer
-  const auto text = tessera("compare quick --frontier").first;
-  EXPECT_EQ(text.substr(0, text.find("\n\nsamples.free: frechet ↓ for time_s")), R"(quick: cost and quality
-
-samples.free: frechet ↓ for evaluations per image
-          evaluations    frechet  n
-  masked           12  3.0 ± 1.0  3  on the frontier
-  halton           12  3.7 ± 1.0  3  dominated by masked (?)
-  causal           64  2.0 ± 1.0  3  on the frontier
-  equal            99  2.0 ± 1.0  3  dominated by causal (?)
-  poor             99  4.1 ± 1.1  3  dominated by masked, causal)");
-  EXPECT_NE(text.find("frechet ↓ for time_s per image, by the clock of one environment"), std::string::npos);
-  const auto found = json("compare quick --frontier").at("frontiers").at(0);
-  EXPECT_EQ(found.at("points").at(1).at("cells"), Json({"halton"}));
-  EXPECT_FALSE(found.at("points").at(1).at("on_frontier"));
-  EXPECT_EQ(found.at("points").at(4).at("dominated_by").size(), 2u);
-  EXPECT_EQ(json().at("frontiers"), Json::array()) << "where nobody asked";
-}
-
-// A cell whose mean is worse because it has the harder seeds, and which is better at each seed that both have: it may be chance.
-TEST_F(Frontiers, AMeanOverOtherSeedsDecidesNothing) {
-  declare({"causal", "deep"});
-  for (int seed = 0; seed < 6; ++seed)
-    for (const std::string cell : {"causal", "deep"}) {
-      if (cell == "deep" && seed < 3) continue;
-      const std::string key = fmt::format("{}-{}", cell, seed);
-      trial(cell, seed, {{"samples.free", "s-" + key}, {"evaluation.samples.free", "e-" + key}});
-      make({"samples", "s-" + key, {{"evaluations", cell == "deep" ? 64.0 : 12.0}}});
-      make({"evaluation", "e-" + key, {{"frechet", (seed < 3 ? 1.0 : 10.0) + 0.1 * seed - (cell == "deep" ? 1 : 0)}}});
-    }
-  const auto point = json("compare quick --frontier").at("frontiers").at(0).at("points").at(1);
-  EXPECT_EQ(point.at("cells"), Json({"deep"}));
-  EXPECT_FALSE(point.at("on_frontier"));
-  EXPECT_LT(point.at("dominated_by").at(0).at("interval95").at(1).get<double>(), 0);
-  EXPECT_FALSE(point.at("dominated_by").at(0).at("decided"));
-}
-
-TEST_F(Frontiers, SecondsOfTwoEnvironmentsDoNotCompare) {
-  declare({"causal", "masked"});
-  cell("causal", 64, {1.0, 2.0, 3.0});
-  cell("masked", 12, {2.0, 3.0, 4.0}, {{"threads", 1}});
-  const auto text = tessera("compare quick --frontier").first;
-  EXPECT_NE(text.find(R"(
-samples.free: no frontier by time_s: the samples were made in 2 environments, and seconds compare
-within one alone. compare lists how they differ.
-)"),
-            std::string::npos)
-      << text;
-  EXPECT_NE(text.find("frechet ↓ for evaluations per image"), std::string::npos);
-  EXPECT_EQ(tessera("compare quick frechet --strict").second, 1);
-}
-
-TEST_F(Frontiers, WithoutSamplesThereIsNone) {
-  declare({"causal"});
-  trial("causal", 0, {{"evaluation.prior", "e"}});
-  make({"evaluation", "e", {{"bits", 4.0}}});
-  EXPECT_EQ(tessera("compare quick --frontier").first, R"(quick: cost and quality
-
-No part has both a cost and a quality: samples have, once they are evaluated.
-)");
-}
-
-TEST_F(Comparisons, OtherImagesAreAnUncontrolledDifferenceAndStandInDiff) {
-  declare({"causal", "masked"});
-  for (const std::string cell : {"causal", "masked"}) {
-    trial(cell, 0, {{"data", "d-" + cell}, {"evaluation.prior", "e-" + cell}});
-    Made data{"data", "d-" + cell};
-    data.parts = {{"source", "emoji"}, {"fingerprint", cell == "causal" ? "0123456789abcdef" : "fedcba9876543210"}};
-    make(data);
-    make({"evaluation", "e-" + cell, {{"bits", 4.0}}});
-  }
-  EXPECT_EQ(tessera("compare quick --strict"),
-            std::make_pair(std::string("tessera: compare --strict: found 1 uncontrolled difference, expected none:\n"
-                                       "  masked against causal: data fedcba987654, not 0123456789ab, in data at seed 0\n"),
-                           1));
-  EXPECT_EQ(block("data\n", "diff quick/causal/0 quick/masked/0"), R"(data
-first  second  first_files   second_files
-emoji  emoji   0123456789ab  fedcba987654
-)");
 }
 
 TEST_F(Comparisons, PrunedTrialsAreCensored) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/error.hpp"
+#include "experiment/run/front_journal.hpp"
 #include "ledger_fixture.hpp"
 
 namespace tessera {
@@ -27,6 +29,20 @@ class TrialVerbs : public ::testing::Test {
   FakeResults results_;
 };
 using Names = std::vector<std::string>;
+
+TEST_F(TrialVerbs, AFolderThatCannotBeWrittenIsSaidBeforeAnythingIsDone) {
+  const auto folder = results_.folder();
+  std::string said;
+  {
+    Unprivileged guard(folder);
+    try {
+      FrontJournal journal(results_.folder(), {"tag"});
+    } catch (const Error& error) {
+      said = error.what();
+    }
+  }
+  EXPECT_EQ(said, folder.string() + " cannot be written: Permission denied; change its owner, or name another folder by --results");
+}
 
 TEST_F(TrialVerbs, LsPicksByFilterAndSorts) {
   EXPECT_EQ(tessera("ls 'prior=gpt and frechet<10' --sort frechet --reverse").first,

@@ -169,6 +169,10 @@ def main():
                       "Limits and notes"]
             if titles != wanted:
                 problems.append(f"found the sections {titles}, expected {wanted}")
+            labels = [f"codes=256, quantizer={name}, loss=l1, prior.layers=4, steps=8" for name in ("vq", "ema", "fsq")] + ["short"]
+            cut = browser.evaluate(f"charts.abbreviated({json.dumps(labels)}, 24)")
+            if len(set(cut)) < len(labels) or max(map(len, cut)) > 24 or cut[-1] != "short":
+                problems.append(f"found the labels {cut}, expected different ones of at most 24 letters")
             problems += frontier_differs(browser, programs, ledger.folder, experiment)
             problems += paste(browser, programs, ledger.folder, pathlib.Path(scratch))
             for name, (page, word) in mutants(html).items():

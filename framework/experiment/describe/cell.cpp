@@ -86,7 +86,7 @@ class Resolver {
     const auto* old_plugin = cell_.plugins.count(selector.kind) ? cell_.plugins.at(selector.kind) : nullptr;
     const auto* plugin = find_plugin(selector, entry);
     if (!plugin) return;
-    if (old_plugin && old_plugin != plugin) lapse(selector, *old_plugin, *plugin);
+    if (old_plugin && old_plugin != plugin) lapse(selector, *old_plugin, *plugin, entry.origin);
     cell_.plugins[selector.kind] = plugin;
     cell_.settings[selector.key] = {entry.value, entry.origin, nullptr, "engine"};
   }
@@ -113,12 +113,13 @@ class Resolver {
   }
 
   // Options of the old plugin carry over by name and type; the others lapse.
-  void lapse(const Selector& selector, const PluginManifest& old_plugin, const PluginManifest& plugin) {
+  void lapse(const Selector& selector, const PluginManifest& old_plugin, const PluginManifest& plugin, const std::string& origin) {
     for (auto it = current_.begin(); it != current_.end();) {
       const auto [section, name] = split_key(it->first);
       const auto* before = section == selector.section ? old_plugin.option(name) : nullptr;
       const auto* now = before ? plugin.option(name) : nullptr;
       if (!before || declarations_.section_option(section, name) || (now && now->type == before->type)) {
+        if (now) carried_[it->first] = fmt::format("{} '{}' ({})", selector.noun, plugin.id, origin);
         ++it;
         continue;
       }
@@ -234,7 +235,8 @@ class Resolver {
     for (auto& [key, setting] : cell_.settings) {
       if (!setting.schema || std::find(failed_.begin(), failed_.end(), key) != failed_.end()) continue;
       if (const auto error = setting.schema->check(setting.value)) {
-        problem(setting.origin, key, *error);
+        const auto carried = carried_.find(key);
+        problem(setting.origin, key, carried == carried_.end() ? *error : fmt::format("{}; carried over to {}", *error, carried->second));
         continue;
       }
       setting.value = setting.schema->normalised(setting.value);
@@ -259,6 +261,7 @@ class Resolver {
   Cell& cell_;
   std::map<std::string, Entry> current_;
   std::map<std::string, std::filesystem::path> folders_;
+  std::map<std::string, std::string> carried_;  // key -> the plugin that it was not written for, and where that stands
   std::vector<std::string> failed_selectors_, failed_;
   bool ok_ = true;
 };
@@ -426,13 +429,15 @@ std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations&
     }
     cell.label = cell_label(experiment, points);
     Problems own;
-    const bool sound = Resolver(declarations, own, cell).resolve(layers, experiment.source);
+    cell.sound = Resolver(declarations, own, cell).resolve(layers, experiment.source);
     bool left_out = false;
     for (size_t e = 0; e < experiment.exclusions.size(); ++e)
       if (excluded(cell, experiment.exclusions[e], seen[e])) left_out = matched[e] = true;
     if (!left_out)
       for (const auto& line : own.lines()) problems.add_line(line);
-    if (sound && !left_out) {
+    if (!cell.sound && !left_out) {
+      cells.push_back(std::move(cell));
+    } else if (!left_out) {
       cell.hash = cell_hash(cell);
       const auto [same, fresh] = labels.emplace(cell.hash, std::pair(cell.label, points));
       if (fresh)

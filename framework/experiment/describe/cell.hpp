@@ -31,14 +31,15 @@ struct Cell {
   std::map<std::string, Setting> settings;               // all options, defaults filled in
   std::map<std::string, const PluginManifest*> plugins;  // kind -> manifest, data sources included
   std::vector<Lapsed> lapsed;
+  bool sound = true;  // false: it has a problem, and settings and plugins may be incomplete
 
   const Json& value(const std::string& key) const { return settings.at(key).value; }
   // "prior.width" -> settings["prior"]["width"].
   Json nested() const;
 };
 
-// All cells, in the order of the axes; the first axis varies slowest. Problems of all cells are collected; a cell with
-// problems is left out. Pointers into `declarations` stay in the cells.
+// All cells, in the order of the axes; the first axis varies slowest. Problems of all cells are collected. Pointers into `declarations`
+// stay in the cells.
 std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations& declarations, Problems& problems);
 
 }  // namespace tessera

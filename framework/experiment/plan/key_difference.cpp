@@ -10,14 +10,14 @@ namespace {
 
 struct Part {
   Json value;
-  bool is_option = false, is_input = false;
+  bool is_option = false, is_input = false, is_plugin = false;
 };
 using Parts = std::map<std::string, Part>;
 
 void add_plugins(const Json& plugins, Parts& parts) {
   for (const auto& [kind, code] : plugins.items()) {
     const auto id = code.value("id", "");
-    parts["plugin " + kind] = {id};
+    parts["plugin " + kind] = {id, false, false, true};
     // Named by the id: another plugin's revision is no difference of its own.
     for (const auto& [name, value] : code.items())
       if (name != "id") parts[fmt::format("{} of plugin {} {}", name == "sha256" ? "code" : name, kind, id)] = {value};
@@ -67,12 +67,12 @@ std::vector<KeyDifference> key_differences(const Json& there, const Json& here) 
     const auto found = other.find(what);
     if (found != other.end() && found->second.value == part.value) continue;
     if (of_another_plugin(what, one, other)) continue;
-    differences.push_back(
-        {what, part.value, found == other.end() ? std::nullopt : std::optional<Json>(found->second.value), part.is_option, part.is_input});
+    differences.push_back({what, part.value, found == other.end() ? std::nullopt : std::optional<Json>(found->second.value), part.is_option,
+                           part.is_input, part.is_plugin});
   }
   for (const auto& [what, part] : other)
     if (!one.count(what) && !of_another_plugin(what, one, other))
-      differences.push_back({what, std::nullopt, part.value, part.is_option, part.is_input});
+      differences.push_back({what, std::nullopt, part.value, part.is_option, part.is_input, part.is_plugin});
   std::stable_sort(differences.begin(), differences.end(), [](const auto& a, const auto& b) { return a.is_input < b.is_input; });
   return differences;
 }

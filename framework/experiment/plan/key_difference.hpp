@@ -12,6 +12,7 @@ struct KeyDifference {
   std::string what;                 // "prior.layers", "plugin prior", "revision of plugin prior gpt", "input tokens", "seed", …
   std::optional<Json> there, here;  // empty: that key has no such part (an option: it is at its default)
   bool is_option = false, is_input = false;
+  bool is_plugin = false;  // another plugin, not another build of it
 };
 
 // Of the parts that stage keys are hashed from; `here` is the stage that is asked about. Inputs come last.

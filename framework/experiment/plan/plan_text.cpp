@@ -51,7 +51,7 @@ std::string cell_state(const Plan& plan, size_t cell) {
 std::vector<std::string> cell_row(const Plan& plan, size_t index) {
   const auto& cell = plan.cells[index];
   const auto& answer = plan.answers[index];
-  const auto id = [&](const char* kind) { return cell.plugins.at(kind)->id; };
+  const auto id = [&](const char* kind) { return cell.plugins.count(kind) ? cell.plugins.at(kind)->id : "?"; };
   if (!answer.value("ok", false))
     return {id("data_source"), id("encoder"), id("quantizer"), "", id("prior"), "", id("sampling"), "refused"};
   const auto sized = [&](const char* kind) { return fmt::format("{} ({})", id(kind), parameters(answer, kind)); };

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "core/option_schema.hpp"
 #include "core/stage_folder.hpp"
@@ -53,13 +55,17 @@ class KnownStages {
         if (other.value(name, Json()) != parts.value(name, Json())) return false;
       return true;
     };
-    bool first = true;
+    // With other plugins a stage is further away than with any other options or code.
+    using Distance = std::pair<int64_t, size_t>;
+    std::optional<Distance> least;
     const KnownStage* nearest = nullptr;
     for (const auto& one : of_kind(kind)) {
       if (one.key == key || one.state != "done" || !same_question(one.parts)) continue;
       auto differences = key_differences(one.parts, parts);
-      if (!first && differences.size() >= result.differences.size()) continue;
-      first = false, nearest = &one;
+      const Distance distance = {std::count_if(differences.begin(), differences.end(), [](const auto& x) { return x.is_plugin; }),
+                                 differences.size()};
+      if (least && distance >= *least) continue;
+      least = distance, nearest = &one;
       result.differences = std::move(differences);
     }
     if (!nearest) return;

@@ -6,7 +6,10 @@ const charts = (() => {
   const figures = [];
   const hidden = new Set(); // cells that the legend has switched off
   const dark = matchMedia('(prefers-color-scheme: dark)');
-  const kColours = 8;
+  const kColours = 8; // then they repeat: dashed and ring-shaped, then dotted and square
+  const style = (i) => Math.floor(Math.max(i, 0) / kColours) % 3;
+  const dash = (i) => [[], [7, 4], [2, 3]][style(i)];
+  const shape = (i) => ['circle', 'circle', 'rect'][style(i)];
 
   const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const theme = () => ({
@@ -67,8 +70,25 @@ const charts = (() => {
   const named = (cells) => (cells.length <= 4 ? cells.join(' = ') : `${cells.slice(0, 3).join(' = ')} = … (${cells.length} cells)`);
   const clipped = (text, length) => (text.length <= length ? text : `${text.slice(0, length - 1)}…`);
 
-  // Labels often differ at their end.
+  // Labels often differ at their end; where two come out alike all the same, they are shown from just before where they differ.
   const middled = (text, length) => (text.length <= length ? text : `${text.slice(0, Math.ceil(length / 2) - 1)}…${text.slice(-Math.floor(length / 2))}`);
+
+  function abbreviated(labels, length) {
+    const short = labels.map((label) => middled(label, length));
+    return labels.map((label, i) => {
+      const alike = labels.filter((other, k) => short[k] === short[i]);
+      if (alike.every((other) => other === label)) return short[i];
+      let same = 0;
+      while (alike.every((other) => other[same] === label[same])) ++same;
+      return `…${clipped(label.slice(Math.max(0, same - 3)), length - 1)}`;
+    });
+  }
+
+  // No number is below zero: no axis is.
+  const fromZero = (axis) => {
+    const least = Math.min(...axis.chart.data.datasets.flatMap((one) => one.data.map((point) => point?.[axis.axis] ?? 0)));
+    if (least >= 0) axis.min = Math.max(axis.min, 0);
+  };
 
   function base(colours, x, y, label) {
     const axis = ({ title, ...more }) => ({
@@ -99,7 +119,7 @@ const charts = (() => {
     for (const one of visible) {
       const colour = colours.colour(one.colour);
       const points = (values) => one.x.map((x, i) => ({ x, y: values[i] }));
-      datasets.push({ type: 'line', data: points(one.mean), borderColor: visible.length > 40 ? faded(colour, 0.5) : colour, borderWidth: bands ? 2 : 1, pointRadius: one.x.length > 30 ? 0 : 2,
+      datasets.push({ type: 'line', data: points(one.mean), borderColor: visible.length > 40 ? faded(colour, 0.5) : colour, borderDash: dash(one.colour), borderWidth: bands ? 2 : 1, pointRadius: one.x.length > 30 ? 0 : 2,
         pointBackgroundColor: colour, pointHitRadius: 6, order: 1, spanGaps: true, source: one });
       if (!bands || !one.min) continue;
       const band = { type: 'line', borderWidth: 0, pointRadius: 0, pointHitRadius: 0, order: 2, spanGaps: true, backgroundColor: faded(colour, 0.2) };
@@ -148,6 +168,7 @@ const charts = (() => {
 
   // Differences from the baseline with their 95 % intervals. effects: [{cells, mean, low?, high?, verdict: 'better' | 'worse' | ''}].
   const forest = (effects, unit) => (colours, width) => {
+    const labels = abbreviated(effects.map((one) => named(one.cells)), width < 420 ? 20 : 32);
     const colour = (one) => (one.verdict === 'better' ? colours.good : one.verdict === 'worse' ? colours.bad : colours.faint);
     const ends = effects.flatMap((one) => [one.mean, one.low ?? one.mean, one.high ?? one.mean, 0]);
     const [least, most] = [Math.min(...ends), Math.max(...ends)];
@@ -158,7 +179,7 @@ const charts = (() => {
         ticks: { color: colours.faint, callback: short, maxRotation: 0, autoSkipPadding: 14, includeBounds: false } },
       { type: 'linear', reverse: true, min: -0.6, max: effects.length - 0.4, grid: { display: false, borderColor: colours.rule },
         afterBuildTicks: (axis) => { axis.ticks = effects.map((_, value) => ({ value })); },
-        ticks: { color: colours.ink, autoSkip: false, callback: (i) => middled(named(effects[i]?.cells ?? []), width < 420 ? 20 : 32) } },
+        ticks: { color: colours.ink, autoSkip: false, callback: (i) => labels[i] ?? '' } },
       (item) => {
         const one = effects[item.dataIndex];
         const interval = one.low === undefined ? 'no interval: one pair' : `95 %: ${short(one.low)} … ${short(one.high)}`;
@@ -181,8 +202,8 @@ const charts = (() => {
     const ends = visible.flatMap((one) => [one.y, one.low ?? one.y, one.high ?? one.y]);
     const wide = xs.length === visible.length && Math.max(...xs) > 20 * Math.min(...xs);
     const options = base(colours,
-      { type: wide ? 'logarithmic' : 'linear', title: xTitle, ticks: { color: colours.faint, callback: short, maxRotation: 0, autoSkipPadding: 20 }, grace: '8%' },
-      { type: 'linear', suggestedMin: Math.min(...ends), suggestedMax: Math.max(...ends), ticks: { color: colours.faint, callback: short } },
+      { type: wide ? 'logarithmic' : 'linear', title: xTitle, ticks: { color: colours.faint, callback: short, maxRotation: 0, autoSkipPadding: 20 }, grace: '8%', afterDataLimits: fromZero },
+      { type: 'linear', afterDataLimits: fromZero, suggestedMin: Math.min(...ends), suggestedMax: Math.max(...ends), ticks: { color: colours.faint, callback: short } },
       (item) => {
         const one = item.dataset.points?.[item.dataIndex];
         return one ? [named(one.cells), `${xTitle} ${short(one.x)}`, `${yTitle} ${short(one.y)}${one.best ? ', on the frontier' : ''}`] : '';
@@ -195,7 +216,9 @@ const charts = (() => {
       type: 'scatter', plugins: [whiskers], options,
       data: { datasets: [
         { data: visible.map(({ x, y }) => ({ x, y })), points: visible, pointRadius: visible.map((one) => (one.best ? 6 : 4)),
-          pointBackgroundColor: visible.map((one) => colours.colour(one.colour)), pointBorderColor: colours.paper, order: 1 },
+          pointBackgroundColor: visible.map((one) => (style(one.colour) === 1 ? colours.paper : colours.colour(one.colour))),
+          pointBorderColor: visible.map((one) => (style(one.colour) === 1 ? colours.colour(one.colour) : colours.paper)),
+          pointBorderWidth: visible.map((one) => (style(one.colour) === 1 ? 2.5 : 1)), pointStyle: visible.map((one) => shape(one.colour)), order: 1 },
         { type: 'line', data: front.map(({ x, y }) => ({ x, y })), borderColor: colours.faint, borderWidth: 1.5, borderDash: [5, 4], pointRadius: 0,
           pointHitRadius: 0, stepped: true, order: 2 },
       ] },
@@ -242,11 +265,11 @@ const charts = (() => {
     options.parallel = { dimensions, colours };
     return {
       type: 'line', plugins: [axes], options,
-      data: { labels: dimensions.map((one) => one.name), datasets: visible.map((one) => ({ data: one.at, source: one, borderWidth: thin ? 1 : 2,
+      data: { labels: dimensions.map((one) => one.name), datasets: visible.map((one) => ({ data: one.at, source: one, borderWidth: thin ? 1 : 2, borderDash: dash(one.colour),
         borderColor: thin ? faded(colours.colour(one.colour), 0.5) : colours.colour(one.colour), backgroundColor: colours.colour(one.colour),
         pointRadius: thin ? 1 : 3, pointHitRadius: 8, spanGaps: true })) },
     };
   };
 
-  return { canvas, curve, forest, frontier, parallel, toggle, shown, short, hidden };
+  return { canvas, curve, forest, frontier, parallel, toggle, shown, short, hidden, style, abbreviated };
 })();

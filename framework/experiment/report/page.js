@@ -28,6 +28,7 @@
     const mean = placed(number(value.mean), places);
     return value.sd === undefined || places === null ? mean : `${mean} ± ${number(value.sd).toFixed(places)}`;
   };
+  const markClass = (i) => (i < 0 ? 'mark' : `mark c${i % 8} s${charts.style(i)}`); // as charts draw the cell
   const pValue = (p) => (p === undefined ? '' : p < 0.0005 ? '<0.001' : p.toFixed(3));
   const heading = (metric) => metric.name + (metric.goal === 'max' ? ' ↑' : metric.goal === 'min' ? ' ↓' : '') + (metric.unit ? `, ${metric.unit}` : '');
   const rowsOf = (table) => table.rows.map((row) => Object.fromEntries(row.map((value, i) => [table.columns[i], value])));
@@ -56,7 +57,7 @@
         const shown = text === null || text === undefined ? '' : typeof text === 'number' ? short(text) : text;
         const classes = [columns[i].number ? 'number' : '', columns[i].long ? 'long' : '', more.class ?? ''].filter(Boolean).join(' ');
         const element = i === 0 ? make('th', { scope: 'row', class: classes, title: typeof shown === 'string' ? shown : '' }) : make('td', { class: classes });
-        if (cell?.mark !== undefined) element.append(make('span', { class: `mark ${cell.mark < 0 ? '' : `c${cell.mark % 8}`}` }));
+        if (cell?.mark !== undefined) element.append(make('span', { class: markClass(cell.mark) }));
         element.append(shown);
         if (below) element.append(below);
         if (sort !== undefined || typeof text === 'number') element.dataset.sort = sort ?? text;
@@ -142,7 +143,7 @@
       const button = make('button', { type: 'button', 'aria-pressed': 'true', title: cell, onclick: () => {
         charts.toggle(cell);
         for (const one of legends) if (one.cell === cell) one.button.setAttribute('aria-pressed', String(charts.shown([cell])));
-      } }, make('span', { class: `mark c${colour.get(cell) % 8}` }), cell);
+      } }, make('span', { class: markClass(colour.get(cell)) }), cell);
       legends.push({ cell, button });
       list.append(button);
     }
