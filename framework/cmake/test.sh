@@ -4,7 +4,8 @@ set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 bash framework/cmake/setup.sh --tests || exit
 log=build/release/tests.log
-ctest --test-dir build/release --output-on-failure --timeout 1200 -j "$(nproc)" "$@" 2>&1 | tee "$log"
+# One more than there are cores: several tests wait more than they compute.
+ctest --test-dir build/release --output-on-failure --timeout 1200 -j $(($(nproc) + 1)) "$@" 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 
 # ctest's last summary in words that need no knowledge of ctest. A disabled or skipped test has "Not Run" or "Skipped".

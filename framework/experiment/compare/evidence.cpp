@@ -93,6 +93,39 @@ void read_metrics(SQLite::Database& database, Evidence& evidence) {
   }
 }
 
+// Finished trials that are not current, and why.
+void read_left_out(SQLite::Database& database, const std::string& experiment, Evidence& evidence) {
+  SQLite::Statement row(
+      database,
+      "SELECT c.cell, v.seed, v.removed OR c.removed, c.current FROM v_trial v JOIN v_cell c ON c.id = v.cell_id WHERE v.experiment = ? "
+      "AND "
+      "NOT v.current AND NOT EXISTS (SELECT 1 FROM trial_stage x JOIN stage s ON s.id = x.stage WHERE x.trial = v.id AND s.published IS "
+      "NULL) ORDER BY c.position, v.seed");
+  row.bind(1, experiment);
+  std::set<std::string> retired;
+  while (row.executeStep()) {
+    const auto cell = row.getColumn(0).getString();
+    const auto trial = cell + "/" + std::to_string(row.getColumn(1).getInt64());
+    if (row.getColumn(2).getInt() != 0)
+      evidence.removed_trials.push_back(trial);
+    else if (row.getColumn(3).getInt() != 0)
+      evidence.retired_trials.push_back(trial);
+    else if (retired.insert(cell).second)
+      evidence.retired.push_back(cell);
+  }
+}
+
+}  // namespace
+
+Evidence read_evidence(SQLite::Database& database, const std::string& experiment) {
+  Evidence evidence;
+  read_trials(database, experiment, evidence);
+  read_stages(database, evidence);
+  read_metrics(database, evidence);
+  read_left_out(database, experiment, evidence);
+  return evidence;
+}
+
 // The value of v_score, by stage: joining trials would repeat what they share.
 void read_values(SQLite::Database& database, Evidence& evidence) {
   const auto add = [&](SQLite::Statement& row, EvidenceStage& stage) {
@@ -125,40 +158,6 @@ void read_values(SQLite::Database& database, Evidence& evidence) {
     row.bind(1, id);
     while (row.executeStep()) add(row, stage);
   }
-}
-
-// Finished trials that are not current, and why.
-void read_left_out(SQLite::Database& database, const std::string& experiment, Evidence& evidence) {
-  SQLite::Statement row(
-      database,
-      "SELECT c.cell, v.seed, v.removed OR c.removed, c.current FROM v_trial v JOIN v_cell c ON c.id = v.cell_id WHERE v.experiment = ? "
-      "AND "
-      "NOT v.current AND NOT EXISTS (SELECT 1 FROM trial_stage x JOIN stage s ON s.id = x.stage WHERE x.trial = v.id AND s.published IS "
-      "NULL) ORDER BY c.position, v.seed");
-  row.bind(1, experiment);
-  std::set<std::string> retired;
-  while (row.executeStep()) {
-    const auto cell = row.getColumn(0).getString();
-    const auto trial = cell + "/" + std::to_string(row.getColumn(1).getInt64());
-    if (row.getColumn(2).getInt() != 0)
-      evidence.removed_trials.push_back(trial);
-    else if (row.getColumn(3).getInt() != 0)
-      evidence.retired_trials.push_back(trial);
-    else if (retired.insert(cell).second)
-      evidence.retired.push_back(cell);
-  }
-}
-
-}  // namespace
-
-Evidence read_evidence(SQLite::Database& database, const std::string& experiment) {
-  Evidence evidence;
-  read_trials(database, experiment, evidence);
-  read_stages(database, evidence);
-  read_metrics(database, evidence);
-  read_values(database, evidence);
-  read_left_out(database, experiment, evidence);
-  return evidence;
 }
 
 }  // namespace tessera

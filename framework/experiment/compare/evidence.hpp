@@ -52,8 +52,11 @@ struct Evidence {
   std::vector<std::string> removed_trials;  // finished trials that `rm` took out, "cell/seed"
 };
 
-// Current cells and trials. Metrics: all of evaluations, of other stages those with a goal; of published stages alone.
+// Current cells and trials; their stages without `steps` and `values`.
 Evidence read_evidence(SQLite::Database& database, const std::string& experiment);
+// Sets `steps` and `values` of the stages, and nothing else. Metrics: all of evaluations, of other stages those with a goal; of published
+// stages alone.
+void read_values(SQLite::Database& database, Evidence& evidence);
 
 inline constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 

@@ -53,15 +53,32 @@ StageFacts::StageFacts(SQLite::Database& database, const Evidence& evidence) : e
 }
 
 void StageFacts::read_runs(SQLite::Database& database) {
-  SQLite::Statement row(database, "SELECT stage, n, cpu_seconds, env, from_step FROM run ORDER BY stage, n");
+  // In the order of the table, which is read once, and not of the runs: few stages have more than one.
+  struct Run {
+    int64_t n = 0, environment = 0, from_step = 0;
+  };
+  std::unordered_map<int64_t, std::vector<Run>> several;
+  SQLite::Statement row(database, "SELECT stage, n, cpu_seconds, env, from_step FROM run");
   while (row.executeStep()) {
     const auto found = records_.find(row.getColumn(0).getInt64());
     if (found == records_.end()) continue;
     auto& [stage, record] = *found;
     if (!row.isColumnNull(2)) record.cpu_seconds = (std::isnan(record.cpu_seconds) ? 0 : record.cpu_seconds) + row.getColumn(2).getDouble();
-    if (row.isColumnNull(3) || row.getColumn(1).getInt64() > evidence_.stages.at(stage).run) continue;
-    if (row.getColumn(4).getInt64() == 0) record.environments.clear();  // begun anew: nothing of earlier runs is left
-    record.environments.push_back(row.getColumn(3).getInt64());
+    const Run run{row.getColumn(1).getInt64(), row.getColumn(3).getInt64(), row.getColumn(4).getInt64()};
+    const int64_t published_by = evidence_.stages.at(stage).run;
+    if (row.isColumnNull(3) || run.n > published_by) continue;
+    if (published_by == 1)
+      record.environments = {run.environment};
+    else
+      several[stage].push_back(run);
+  }
+  for (auto& [stage, runs] : several) {
+    std::sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.n < b.n; });
+    auto& environments = records_.at(stage).environments;
+    for (const auto& run : runs) {
+      if (run.from_step == 0) environments.clear();  // begun anew: nothing of earlier runs is left
+      environments.push_back(run.environment);
+    }
   }
 }
 
@@ -86,7 +103,7 @@ void StageFacts::read_plugins(SQLite::Database& database) {
     if (row.getColumn(1).getInt64() != stage.run) continue;
     const auto* slot = std::find(std::begin(kPluginSlots), std::end(kPluginSlots), std::string_view(row.getColumn(2).getText()));
     const int place = static_cast<int>(slot - std::begin(kPluginSlots));
-    if (place < plugins_used(stage.kind)) record->second.plugins.emplace_back(place, row.getColumn(3).getInt64());
+    if (place < plugins_used(stage.kind)) record->second.plugins[static_cast<size_t>(place)] = row.getColumn(3).getInt64();
   }
 }
 
@@ -99,10 +116,15 @@ void StageFacts::read_parts(SQLite::Database& database) {
   while (row.executeStep()) {
     const auto record = records_.find(row.getColumn(0).getInt64());
     if (record == records_.end()) continue;
-    record->second.numerics = row.getColumn(1).getText();
-    record->second.revision = row.getColumn(2).getText();
-    record->second.fingerprint = row.getColumn(3).getText();
+    record->second.numerics = kept(row.getColumn(1).getText());
+    record->second.revision = kept(row.getColumn(2).getText());
+    record->second.fingerprint = kept(row.getColumn(3).getText());
   }
+}
+
+const std::string* StageFacts::kept(std::string_view text) {
+  const auto found = texts_.find(text);
+  return found != texts_.end() ? &*found : &*texts_.emplace(text).first;
 }
 
 void StageFacts::compare(const Environment& a, const Environment& b, const std::string& prefix, Differences& differences) {
@@ -120,16 +142,16 @@ StageFacts::Differences StageFacts::differences(int64_t stage, int64_t base) con
   const auto &a = records_.at(stage), &b = records_.at(base);
   if (!a.environments.empty() && !b.environments.empty() && a.environments.back() != b.environments.back())
     compare(environments_.at(a.environments.back()), environments_.at(b.environments.back()), "", differences);
-  if (a.numerics != b.numerics) compare(flat(a.numerics), flat(b.numerics), "numerics.", differences);
-  if (a.revision != b.revision) differences["engine revision"] = {a.revision, b.revision};
-  if (a.fingerprint != b.fingerprint) differences["data"] = {a.fingerprint.substr(0, 12), b.fingerprint.substr(0, 12)};
+  const auto text = [](const std::string* kept) { return kept ? *kept : std::string(); };
+  if (a.numerics != b.numerics) compare(flat(text(a.numerics)), flat(text(b.numerics)), "numerics.", differences);
+  if (a.revision != b.revision) differences["engine revision"] = {text(a.revision), text(b.revision)};
+  if (a.fingerprint != b.fingerprint) differences["data"] = {text(a.fingerprint).substr(0, 12), text(b.fingerprint).substr(0, 12)};
   // Another plugin is another option; the same plugin of another build is not.
-  for (const auto& [slot, plugin] : a.plugins)
-    for (const auto& [base_slot, base_plugin] : b.plugins) {
-      if (slot != base_slot || plugin == base_plugin) continue;
-      const auto &one = plugins_.at(plugin), &other = plugins_.at(base_plugin);
-      if (one.name == other.name && one.code != other.code) differences["plugin " + one.name] = {one.code, other.code};
-    }
+  for (size_t slot = 0; slot < a.plugins.size(); ++slot) {
+    if (a.plugins[slot] == b.plugins[slot] || a.plugins[slot] == 0 || b.plugins[slot] == 0) continue;
+    const auto &one = plugins_.at(a.plugins[slot]), &other = plugins_.at(b.plugins[slot]);
+    if (one.name == other.name && one.code != other.code) differences["plugin " + one.name] = {one.code, other.code};
+  }
   const int64_t steps = evidence_.stages.at(stage).steps, base_steps = evidence_.stages.at(base).steps;
   if (steps != base_steps) differences["steps"] = {std::to_string(steps), std::to_string(base_steps)};
   return differences;

@@ -2,8 +2,12 @@
 #pragma once
 #include <SQLiteCpp/Database.h>
 
+#include <array>
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -14,7 +18,8 @@ namespace tessera {
 
 class StageFacts {
  public:
-  // Reads the records of all published stages of `evidence`, which outlives this.
+  // Reads the records of all published stages of `evidence`, which outlives this. Of a stage it reads id, kind, done and run alone: values
+  // may be read meanwhile.
   StageFacts(SQLite::Database& database, const Evidence& evidence);
 
   using Differences = std::map<std::string, std::pair<std::string, std::string>>;  // fact -> the value of each; empty: not on record
@@ -29,9 +34,10 @@ class StageFacts {
  private:
   using Environment = std::map<std::string, std::string>;
   struct Record {
-    std::vector<int64_t> environments;             // of its runs, ids, the first of the chain first; the last one published it
-    std::vector<std::pair<int, int64_t>> plugins;  // slot, plugin id
-    std::string numerics, revision, fingerprint;
+    std::vector<int64_t> environments;  // of its runs, ids, the first of the chain first; the last one published it
+    std::array<int64_t, 4> plugins{};   // ids, by slot; 0: none
+    // Many stages have the same ones; null: none on record.
+    const std::string *numerics = nullptr, *revision = nullptr, *fingerprint = nullptr;
     double cpu_seconds = kNoNumber;
   };
   struct Plugin {
@@ -41,12 +47,14 @@ class StageFacts {
   void read_environments(SQLite::Database& database);
   void read_plugins(SQLite::Database& database);
   void read_parts(SQLite::Database& database);
+  const std::string* kept(std::string_view text);
   static void compare(const Environment& a, const Environment& b, const std::string& prefix, Differences& differences);
 
   const Evidence& evidence_;
   std::unordered_map<int64_t, Record> records_;
   std::unordered_map<int64_t, Environment> environments_;
   std::unordered_map<int64_t, Plugin> plugins_;
+  std::set<std::string, std::less<>> texts_;
 };
 
 }  // namespace tessera
