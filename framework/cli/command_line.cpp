@@ -65,6 +65,15 @@ bool CommandLine::parse(const std::vector<std::string>& arguments, int min_words
     po::notify(values);
   } catch (const po::unknown_option& error) {
     unknown_option(error.get_option_name());
+  } catch (const po::invalid_option_value& error) {
+    // Texts are taken as they are: only numbers can be wrong.
+    const std::string what = error.what(), name = error.get_option_name();
+    const auto begin = what.find("('"), end = what.rfind("')");
+    const auto* option = all.find_nothrow(name.substr(name.find_first_not_of('-')), false);
+    const bool fraction = option && dynamic_cast<const po::typed_value<double>*>(option->semantic().get());
+    throw Error(ExitCode::bad_config,
+                fmt::format("tessera {}: {}: found {}, expected {}", verb_.name, name,
+                            begin < end ? what.substr(begin + 1, end - begin) : "something else", fraction ? "a number" : "an integer"));
   } catch (const po::error& error) {
     throw Error(ExitCode::bad_config, fmt::format("tessera {}: {}", verb_.name, error.what()));
   }

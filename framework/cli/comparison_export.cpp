@@ -125,7 +125,7 @@ std::string latex_part(const Comparison& comparison, const ComparedPart& part) {
                       comparison.baseline.empty()
                           ? ""
                           : fmt::format("; $\\Delta$: from {}, paired by seed; $p$: sign flips, Holm", latex_text(comparison.baseline)));
-  for (const auto& sentence : pinned_sentences(comparison)) text += " " + latex_text(sentence);
+  for (const auto& sentence : caveats(comparison)) text += " " + latex_text(sentence);
   return text + fmt::format("}}\n  \\label{{tab:{}}}\n\\end{{table}}\n", [&] {
            std::string label = comparison.experiment + "-" + part.name;
            for (char& c : label)
@@ -206,7 +206,7 @@ std::string comparison_markdown(const Comparison& comparison) {
   if (!comparison.baseline.empty())
     text += fmt::format("; Δ from {}, paired by seed; p: sign flips, Holm's correction", markdown_text(comparison.baseline));
   text += ".\n";
-  for (const auto& sentence : pinned_sentences(comparison)) text += "\n" + markdown_text(sentence) + "\n";
+  for (const auto& sentence : caveats(comparison)) text += "\n" + markdown_text(sentence) + "\n";
   for (const auto& part : comparison.parts) text += "\n" + markdown_part(part);
   return text;
 }

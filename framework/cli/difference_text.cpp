@@ -171,6 +171,21 @@ std::string differences_text(const Comparison& comparison, const CommonOptions& 
   return text;
 }
 
+std::vector<std::string> caveats(const Comparison& comparison) {
+  auto sentences = pinned_sentences(comparison);
+  if (comparison.more_seeds && comparison.more_seeds->reach)
+    sentences.push_back(fmt::format(
+        "{} cannot reach p = 0.05{}: the least is {:.2g}.", counted(comparison.more_seeds->pairs, "pair"),
+        comparison.more_seeds->comparisons > 1 ? fmt::format(", corrected for {} arms", comparison.more_seeds->comparisons) : "",
+        comparison.more_seeds->least_p));
+  std::vector<std::string> left_out;
+  for (const auto& one : comparison.excluded) left_out.push_back(fmt::format("{}/{} ({} {})", one.cell, one.seed, one.slot, one.state));
+  for (const auto& one : comparison.removed_trials) left_out.push_back(one + " (removed by hand)");
+  for (const auto& one : comparison.retired_trials) left_out.push_back(one + " (not asked for any more)");
+  if (!left_out.empty()) sentences.push_back(fmt::format("Left out: {}.", some_of(left_out)));
+  return sentences;
+}
+
 std::vector<std::string> pinned_sentences(const Comparison& comparison) {
   std::vector<std::string> sentences;
   for (const auto& pinned : comparison.pinned) {

@@ -49,7 +49,11 @@ std::string frontiers_text(const Comparison& comparison, size_t width) {
     text += frontier_text(frontier, width, undecided);
     any = true;
   }
-  if (!any) return text + "\n" + wrapped("No part has both a cost and a quality: samples have, once they are evaluated.", width, 0);
+  if (!any)
+    return text + "\n" +
+           wrapped(
+               "No part has both a cost and a quality that was asked for: samples have, once they are evaluated, of metrics of samples.",
+               width, 0);
   text += "\n" + wrapped("Dominated: another cell is no dearer and better, or cheaper and no worse, by their means over n distinct stages.",
                          width, 0);
   if (undecided)

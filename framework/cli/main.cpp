@@ -63,7 +63,11 @@ int dispatch(const std::vector<std::string>& arguments) {
 }
 
 // Where stderr is gone nothing can be said, and nothing is thrown.
-void complain(const std::string& text) { std::fputs(("tessera: " + text + "\n").c_str(), stderr); }
+// Behind what was printed, also where both go into one file.
+void complain(const std::string& text) {
+  std::fflush(stdout);
+  std::fputs(("tessera: " + text + "\n").c_str(), stderr);
+}
 
 }  // namespace
 }  // namespace tessera

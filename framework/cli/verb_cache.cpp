@@ -111,7 +111,7 @@ int why_planned(const CommonOptions& common, const Experiment& experiment) {
 
 int why_verb(const CommonOptions& common, const std::string& word, const std::vector<std::string>& changes) {
   namespace fs = std::filesystem;
-  if (fs::path(word).extension() == ".toml" || fs::is_regular_file(word) || fs::is_regular_file(fs::path("experiments") / (word + ".toml")))
+  if (fs::path(word).extension() == ".toml" || named_experiment(word))
     return why_planned(common, read_experiment(find_experiment(word), changes));
   auto database = open_ledger(common);
   return with_ledger_errors(ledger_file(common.results), [&] {

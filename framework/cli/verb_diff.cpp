@@ -11,6 +11,7 @@ namespace tessera {
 namespace {
 
 constexpr Section kSections[] = {
+    {"seed", "SELECT a.seed AS first, b.seed AS second FROM trial a, trial b WHERE a.id = ?1 AND b.id = ?2 AND a.seed <> b.seed"},
     {"options",
      "WITH a AS (SELECT o.* FROM trial t JOIN option o ON o.cell = t.cell WHERE t.id = ?1), "
      "b AS (SELECT o.* FROM trial t JOIN option o ON o.cell = t.cell WHERE t.id = ?2) "

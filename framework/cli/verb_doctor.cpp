@@ -99,7 +99,7 @@ Finding plugins(const CommonOptions& common) {
 }
 
 Finding results_folder(const fs::path& results) {
-  if (const auto why = unwritable(results); !why.empty()) return bad(why + "; change its owner, or name another by --results");
+  if (const auto why = unwritable(results); !why.empty()) return bad(why + " by --results");
   return good(
       fmt::format("{}{}", fs::absolute(results).lexically_normal().string(), fs::exists(results) ? " can be written" : " will be made"));
 }

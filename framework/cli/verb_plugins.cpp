@@ -48,7 +48,9 @@ const CatalogPlugin& find(const Catalog& catalog, const std::string& name) {
   for (const auto& refused : catalog.refused())
     if (name.substr(name.find('/') + 1) == refused.file.stem())
       throw Error(ExitCode::bad_plugin, fmt::format("{} was refused: {}", refused.file.string(), refused.reason));
-  const auto near = did_you_mean(name, names);
+  auto near = did_you_mean(name, names);
+  for (const auto& one : names)
+    if (!near && one.substr(one.find('/') + 1) == name) near = one;  // the kind is missing
   throw Error(ExitCode::bad_config, fmt::format("found no plugin '{}', expected one that `tessera plugins` lists{}", name,
                                                 near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
 }
@@ -111,7 +113,7 @@ Json options_in(const std::vector<std::string>& words, const Json& manifest) {
                                                     near ? fmt::format("; did you mean \"{}=\"?", *near) : ""));
     }
     const auto schema = OptionSchema::from_json(manifest.at("options").at(static_cast<size_t>(found - names.begin())));
-    const auto value = parse_config_value(word.substr(equals + 1), "command line");
+    const auto value = parse_config_value(word.substr(equals + 1), "command line: " + name);
     if (const auto wrong = schema.check(value)) throw Error(ExitCode::bad_config, fmt::format("command line: {}: {}", name, *wrong));
     chosen[name] = schema.normalised(value);
   }

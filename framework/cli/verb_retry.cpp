@@ -42,6 +42,17 @@ FormerRun find_former_run(const CommonOptions& common, const std::string& word) 
   });
 }
 
+// "--plugin-path a" and "--plugin-path=a", however often.
+void remove_option(std::vector<std::string>& words, const std::string& name) {
+  std::vector<std::string> kept;
+  for (size_t i = 0; i < words.size(); ++i)
+    if (words[i] == name)
+      ++i;
+    else if (words[i].rfind(name + "=", 0) != 0)
+      kept.push_back(words[i]);
+  words = std::move(kept);
+}
+
 }  // namespace
 
 int verb_retry(const Verb& verb, const std::vector<std::string>& arguments) {
@@ -66,6 +77,7 @@ int verb_retry(const Verb& verb, const std::vector<std::string>& arguments) {
 
   if (!seeds.empty()) former.words.push_back("seeds=" + seeds);
   const Verb run{"run", "FILE [key=value …]", "", nullptr};
+  if (!common.plugin_path.empty()) remove_option(former.words, "--plugin-path");  // its folder may not be there any more
   CommandLine former_line(run);
   ExperimentWords words(former_line);
   SlurmRequest slurm;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.hpp"
+#include "core/files.hpp"
 #include "core/text_table.hpp"
 #include "registry/catalog/check_runner.hpp"
 
@@ -76,13 +77,20 @@ Experiment ExperimentWords::read() const {
   return read_experiment(find_experiment(line_.words()[0]), words);
 }
 
-fs::path find_experiment(const std::string& word) {
+std::optional<fs::path> named_experiment(const std::string& word) {
   if (fs::is_regular_file(word)) return word;
+  // Here, then those that were installed.
+  for (const auto& folder : {fs::path("experiments"), executable_folder().parent_path() / "share" / "tessera" / "experiments"})
+    for (const auto& file : {folder / (word + ".toml"), folder / word / "experiment.toml"})
+      if (fs::is_regular_file(file)) return file;
+  return std::nullopt;
+}
+
+fs::path find_experiment(const std::string& word) {
+  if (const auto file = named_experiment(word)) return *file;
   if (fs::path(word).extension() == ".toml")
     throw Error(ExitCode::bad_config, fmt::format("found no file {}, expected an experiment file", word));
-  auto named = fs::path("experiments") / (word + ".toml");
-  if (fs::is_regular_file(named)) return named;
-  if (auto inside = fs::path("experiments") / word / "experiment.toml"; fs::is_regular_file(inside)) return inside;
+  const auto named = fs::path("experiments") / (word + ".toml");
   throw Error(ExitCode::bad_config, fmt::format("found no file {}, expected an experiment file ({} is none either)", word, named.string()));
 }
 

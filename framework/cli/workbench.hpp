@@ -2,6 +2,7 @@
 // here; with warm caches no process is started.
 #pragma once
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,9 @@ class ExperimentWords {
   std::string jobs_, seeds_, stall_limit_;
 };
 
-// FILE as given, or experiments/FILE.toml, or experiments/FILE/experiment.toml. Throws Error(bad_config) where there is none.
+// FILE as given, or experiments/FILE.toml, or experiments/FILE/experiment.toml, here or among those that were installed.
+std::optional<std::filesystem::path> named_experiment(const std::string& word);
+// The same; throws Error(bad_config) where there is none.
 std::filesystem::path find_experiment(const std::string& word);
 
 }  // namespace tessera

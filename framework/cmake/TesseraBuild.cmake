@@ -25,6 +25,7 @@ option(TESSERA_ASAN "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 
 add_library(tessera_settings INTERFACE)
 target_compile_options(tessera_settings INTERFACE
+  # Not -Wshadow under sanitizers: files are built together there, and names of one may hide those of another.
   $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;$<$<NOT:$<BOOL:${TESSERA_ASAN}>>:-Wshadow>;-Wno-unused-parameter>
   $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<BOOL:${TESSERA_WERROR}>>:-Werror>)
 target_compile_definitions(tessera_settings INTERFACE $<$<BOOL:${TESSERA_ASAN}>:TESSERA_ASAN=1>)

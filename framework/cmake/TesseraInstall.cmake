@@ -17,8 +17,18 @@ set_target_properties(tessera_kernels PROPERTIES EXPORT_NAME kernels)
 install(DIRECTORY framework/sdk/tessera framework/nn framework/kernels DESTINATION include/tessera
         FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h")
 install(FILES ${PROJECT_BINARY_DIR}/generated/tessera/fingerprint.h DESTINATION include/tessera/tessera)
-install(DIRECTORY experiments DESTINATION share/tessera)
-install(FILES LICENSE README.md DESTINATION share/doc/tessera)
+install(DIRECTORY experiments DESTINATION share/tessera PATTERN write_results.sh EXCLUDE)
+# Documents lie to one another as in the sources, so that their links lead somewhere.
+set(documents share/doc/tessera)
+install(FILES LICENSE README.md DESTINATION ${documents})
+install(DIRECTORY experiments DESTINATION ${documents} PATTERN write_results.sh EXCLUDE)
+install(DIRECTORY framework/docs DESTINATION ${documents}/framework FILES_MATCHING PATTERN "*.md")
+install(FILES results/README.md DESTINATION ${documents}/results)
+install(DIRECTORY results/reference results/experiments DESTINATION ${documents}/results)
+install(CODE "
+  set(folder \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${documents}\")
+  file(REMOVE \${folder}/framework/sdk)
+  file(CREATE_LINK ../../../../include/tessera \${folder}/framework/sdk SYMBOLIC)")
 
 get_filename_component(compiler_name ${CMAKE_CXX_COMPILER} NAME)
 configure_package_config_file(${cmake_folder}/TesseraConfig.cmake.in ${PROJECT_BINARY_DIR}/generated/TesseraConfig.cmake

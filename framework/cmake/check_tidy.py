@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """clang-tidy (.clang-tidy) over the torch-free half: what parses files, keeps the ledger and runs for weeks.
 
-Most of its time goes into headers: the files of a folder are read as one unit, so files of one folder share no name. Its path-sensitive checks
+Most of its time goes into headers: the files of a folder are read as one unit, so files of one folder share no name.
+Its path-sensitive checks
 take as long as all others together: they are asked where a fault would lose data.
 Usage: check_tidy.py [FOLDER]…      after a build in build/release
 """
@@ -13,7 +14,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-UNITS = ROOT / "build/tidy"
+UNITS = ROOT / "build/UnifiedSource"  # a name that clang knows: its path-sensitive checks look into what such a unit includes
 MOST = 14  # files in a unit
 SENSITIVE = ["framework/core", "registry"]
 OTHERS = ["framework/experiment", "framework/cli"]
@@ -24,7 +25,7 @@ OFF = "-bugprone-suspicious-include"
 
 def sources(folder):
     listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", f"{folder}/*.cpp"], cwd=ROOT, check=True, capture_output=True, text=True)
-    return sorted(name for name in listed.stdout.split("\0") if name and os.path.basename(name) not in WITH_TORCH)
+    return sorted(name for name in listed.stdout.split("\0") if (ROOT / name).is_file() and os.path.basename(name) not in WITH_TORCH)
 
 
 def units(folder):
@@ -44,7 +45,12 @@ def main():
     database, work = [], []
     for folder in asked:
         sensitive = any(folder.startswith(one) for one in SENSITIVE)
+        if not any(folder == one or folder.startswith(one + "/") for one in SENSITIVE + OTHERS) or not sources(folder):
+            sys.exit(f"check_tidy.py: found {folder}, expected a folder with sources in one of {', '.join(SENSITIVE + OTHERS)}")
         for names in units(folder):
+            for name in names:
+                if str(ROOT / name) not in commands:
+                    sys.exit(f"check_tidy.py: {name} is not in build/release/compile_commands.json: build first")
             unit = UNITS / f"{len(work)}.cpp"
             unit.write_text("".join(f'#include "{ROOT / name}"\n' for name in names))
             # The longest command: of files with definitions of their own.

@@ -4,6 +4,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/error.hpp"
 #include "core/files.hpp"
@@ -111,12 +112,14 @@ class Flattener {
     if (const auto* inner = node.as_table(); inner && !inner->empty()) return table(*inner, key + ".");
     const auto* array = node.as_array();
     if (array && !array->empty() && array->is_homogeneous(toml::node_type::table)) {
+      const bool within = std::exchange(listed_, true);
       for (size_t i = 0; i < array->size(); ++i) entry(*array->get(i), key + "." + std::to_string(i), key_position);
+      listed_ = within;
       return;
     }
     auto position = node.is_table() ? key_position : node.source().begin;
     order_.push_back({{position.line, position.column}, file_.entries.size()});
-    file_.entries.push_back({key, value(node), place(file_.name, position), place(file_.name, key_position)});
+    file_.entries.push_back({key, value(node), place(file_.name, position), place(file_.name, key_position), listed_});
   }
 
   Json value(const toml::node& node) {
@@ -136,6 +139,7 @@ class Flattener {
   }
 
   ConfigFile& file_;
+  bool listed_ = false;
   std::vector<std::pair<std::pair<size_t, size_t>, size_t>> order_;
 };
 
@@ -176,7 +180,11 @@ Json parse_config_value(const std::string& text, const std::string& origin) {
   } catch (const Error&) {
     if (bare && !std::isdigit(static_cast<unsigned char>(text[0]))) return text;
   }
-  throw Error(ExitCode::bad_config, origin + ": found " + shortened(valid_utf8(text), 60) + ", expected a TOML value");
+  const auto first = text.find_first_of("123456789");
+  const bool digits = first != std::string::npos && text.find_first_not_of("0123456789", first) == std::string::npos &&
+                      (first == 0 || (first == 1 && (text[0] == '+' || text[0] == '-')));  // too large
+  throw Error(ExitCode::bad_config, origin + ": found " + (text.empty() ? "nothing" : shortened(valid_utf8(text), 60)) + ", expected " +
+                                        (digits ? "an integer of 64 bits" : "a TOML value"));
 }
 
 }  // namespace tessera

@@ -15,6 +15,7 @@ struct ConfigEntry {
   Json value;              // bool, integer, double, string, array of these; {} for an empty table such as [arm.causal]
   std::string origin;      // "quickstart.toml:14:9", where the value stands
   std::string key_origin;  // where the key (its last segment) stands
+  bool listed = false;     // of an array of tables: [[exclude]]
 };
 
 struct ConfigFile {

@@ -95,9 +95,9 @@ std::string unwritable(const std::filesystem::path& folder) {
   auto existing = std::filesystem::absolute(folder).lexically_normal();
   std::error_code none;
   while (!std::filesystem::exists(existing, none) && existing != existing.root_path()) existing = existing.parent_path();
-  if (!std::filesystem::is_directory(existing, none)) return existing.string() + " is no folder";
+  if (!std::filesystem::is_directory(existing, none)) return existing.string() + " is no folder: name another one";
   if (::faccessat(AT_FDCWD, existing.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return "";
-  return existing.string() + " cannot be written: " + std::generic_category().message(errno);
+  return existing.string() + " cannot be written: " + std::generic_category().message(errno) + "; change its owner, or name another folder";
 }
 
 std::filesystem::path executable_folder() { return std::filesystem::read_symlink("/proc/self/exe").parent_path(); }

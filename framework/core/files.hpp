@@ -36,7 +36,8 @@ void fsync_folder(const std::filesystem::path& path);
 // A name beside `path` that no reader looks at: ".<name>.<uuid>".
 std::filesystem::path temporary_beside(const std::filesystem::path& path);
 
-// Why nothing can be written in a folder, or where it would be made: "/a/results cannot be written: Permission denied". Empty: it can.
+// Why nothing can be written in a folder, or where it would be made, and what to do: "/a/results cannot be written: Permission denied;
+// change its owner, or name another folder". Empty: it can.
 std::string unwritable(const std::filesystem::path& folder);
 
 // The folder of the running program, links resolved.

@@ -24,6 +24,10 @@ OutputCapture::OutputCapture() : saved_(::dup(STDOUT_FILENO)), file_(::memfd_cre
   if (!saved_ || !file_ || ::dup2(file_.get(), STDOUT_FILENO) < 0) throw_system_error("capture standard output", errno);
 }
 
+void OutputCapture::write_past(std::string_view text) {
+  if (saved_) write_fully(saved_.get(), text, "standard output");
+}
+
 std::string OutputCapture::finish() {
   if (!saved_) return "";
   flush();

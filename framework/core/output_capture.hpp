@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "core/files.hpp"
 
@@ -14,6 +15,8 @@ class OutputCapture {
   ~OutputCapture() { finish(); }
   OutputCapture(const OutputCapture&) = delete;
   OutputCapture& operator=(const OutputCapture&) = delete;
+  // To the standard output that is kept aside.
+  void write_past(std::string_view text);
   // Restores standard output; what was written since the beginning (at most its first 64 KiB).
   std::string finish();
 

@@ -32,7 +32,7 @@ Generated from the declarations of the engine and of the built-in plugins by `fr
 | `question` | what the experiment asks, in a sentence |
 | `extends` | plain files that come first, later ones win: `["presets/a.toml"]`, relative to this file |
 | `seeds` | number of repeats (`5` is 0…4), or a list of seeds |
-| `baseline` | label of the arm that `tessera compare` measures from |
+| `baseline` | the arm that `tessera compare` measures from, or what labels of cells begin with |
 | `[arm.NAME]` | a variant: keys set in it hold in this arm only; an empty one is the file as it stands |
 | `[arm.NAME.grid]` | lists of values that vary in this arm only |
 | `[grid]` | `key = [a, b]`: each key is an axis |

@@ -6,7 +6,6 @@
 #include "engine/global_state.hpp"
 #include "engine/manifest.hpp"
 #include "engine/option_values.hpp"
-#include "registry/catalog/check_runner.hpp"
 #include "registry/catalog/loader.hpp"
 #include "tessera/plugin.hpp"
 
@@ -52,10 +51,10 @@ std::shared_ptr<Kind> LoadedPlugins::create(const char* kind, const char* slot, 
   hosts_.push_back(std::make_unique<PluginHost>(slot, values, run_));
   std::shared_ptr<Kind> made;
   const GlobalState before;
-  if (!run_) fmt::print(stderr, "{}{} '{}'\n", kConstructing, kind, descriptor.id);  // whom to blame, should it not come back
-  if (!descriptor.create(hosts_.back().get(), &values, &spec, &made))
-    throw PluginRefusal(hosts_.back()->failed_key(), hosts_.back()->failed_text());
-  if (!run_) fmt::print(stderr, "{}\n", kConstructed);
+  announce_(fmt::format("the constructor of {} '{}'", kind, descriptor.id));  // whom to blame, should it not come back
+  const bool created = descriptor.create(hosts_.back().get(), &values, &spec, &made);
+  announce_("");
+  if (!created) throw PluginRefusal(hosts_.back()->failed_key(), hosts_.back()->failed_text());
   if (!made) throw PluginRefusal(std::string(slot) + ".plugin", fmt::format("{} '{}': create gave no object", kind, descriptor.id));
   try {
     before.expect_unchanged(fmt::format("the constructor of {} '{}'", kind, descriptor.id));

@@ -1,6 +1,9 @@
 // The engine's plugin factory over real libraries: files and option values as a spec or a check request names them.
 #pragma once
+#include <functional>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/plugin_factory.hpp"
@@ -14,6 +17,8 @@ class LoadedPlugins : public PluginFactory {
   // settings, plugins: SETTINGS and PLUGINS of the front. `run` may be null.
   LoadedPlugins(Json settings, Json plugins) : settings_(std::move(settings)), plugins_(std::move(plugins)) {}
   void attach(StageRun& run) { run_ = &run; }
+  // Called with "the constructor of prior 'gpt'" before it is called, with "" when it has come back.
+  void announce(std::function<void(const std::string&)> announce) { announce_ = std::move(announce); }
 
   std::shared_ptr<Encoder> encoder(const EncoderSpec& spec) override;
   std::shared_ptr<Quantizer> quantizer(const QuantizerSpec& spec) override;
@@ -27,6 +32,7 @@ class LoadedPlugins : public PluginFactory {
 
   Json settings_, plugins_;
   StageRun* run_ = nullptr;
+  std::function<void(const std::string&)> announce_ = [](const std::string&) {};
   std::vector<std::unique_ptr<PluginHost>> hosts_;  // outlive every plugin made with them
 };
 

@@ -142,6 +142,9 @@ ExitCode check() {
     Json answer;
     auto refuse = [&](const std::string& text) { answer = {{"ok", false}, {"errors", {{{"key", ""}, {"text", text}}}}}; };
     OutputCapture capture;
+    plugins.announce([&](const std::string& where) {
+      capture.write_past(to_line({{"type", "at"}, {"id", request.at("id")}, {"where", where}}) + "\n");
+    });
     try {
       answer = check_settings(request.at("settings"), plugins);
     } catch (...) {

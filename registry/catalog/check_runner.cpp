@@ -74,12 +74,6 @@ std::vector<Json> CheckRunner::ask(const std::vector<Json>& requests) const {
   conversation.answers = [&](const Json& line, size_t i) {
     return is(line, "answer", i) && line.contains("ok") && line["ok"].is_boolean();
   };
-  conversation.whereabouts = [](const std::string& said) {
-    const auto began = said.rfind(kConstructing), ended = said.rfind(kConstructed);
-    if (began == std::string::npos || (ended != std::string::npos && ended > began)) return std::string();
-    const auto name = began + std::string_view(kConstructing).size();
-    return " in the constructor of " + valid_utf8(said.substr(name, said.find('\n', name) - name));
-  };
   conversation.waiting = [&](size_t i) {
     if (settings_.notice) settings_.notice(waiting_text("the check of " + names_of(requests[i].at("plugins")), settings_.check_limit));
   };

@@ -8,10 +8,6 @@
 
 namespace tessera {
 
-// What the host says on standard error of a check, at the beginning of a line: the plugin, and a newline, follow kConstructing.
-inline constexpr const char* kConstructing = "tessera-host: constructing ";
-inline constexpr const char* kConstructed = "tessera-host: constructed";
-
 class CheckRunner {
  public:
   explicit CheckRunner(CatalogSettings settings) : settings_(std::move(settings)) {}

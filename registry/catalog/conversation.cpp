@@ -43,16 +43,19 @@ class Talk {
       std::string text;
       auto read = i < answers_.size() ? read_line(child, i, text, deadline) : Child::Read::end;
       if (read == Child::Read::timeout || (read == Child::Read::line && Clock::now() > deadline))
-        return {i, "took longer than " + std::to_string(conversation_.limit.count()) + " seconds" + whereabouts(child), true};
+        return {i, "took longer than " + std::to_string(conversation_.limit.count()) + " seconds" + in_where(), true};
       if (read == Child::Read::end) return ended(child, i, begun, deadline);
       auto line = try_parse_json(text);
       bool object = line && line->is_object();
       if (!begun) {
         begun = object && conversation_.begins(*line, i);  // what is printed between questions can be blamed on none
+        where_.clear();
+      } else if (object && line->value("type", Json()) == "at" && line->contains("where") && line->at("where").is_string()) {
+        where_ = line->at("where").get<std::string>();
       } else if (object && conversation_.answers(*line, i)) {
         answers_[i++] = std::move(*line);
         begun = false;
-        child.drain_err();  // of another question
+        where_.clear();
         deadline = Clock::now() + conversation_.limit;
       } else {
         return {i, "printed to standard output: " + to_line(shortened(valid_utf8(text), 60)), false};
@@ -62,14 +65,16 @@ class Talk {
 
   // The next line; who waits for it is told once, when it does not come soon.
   Child::Read read_line(Child& child, size_t i, std::string& text, Clock::time_point deadline) {
-    const auto soon = std::min(deadline, Clock::now() + conversation_.patience);
+    using std::chrono::milliseconds;
+    const auto patience = std::min(milliseconds(10'000), milliseconds(conversation_.limit) / 2);
+    const auto soon = std::min(deadline, Clock::now() + patience);
     const auto read = child.read_line(text, soon);
     if (read != Child::Read::timeout || soon == deadline) return read;
     if (conversation_.waiting && told_.insert(i).second) conversation_.waiting(i);
     return child.read_line(text, deadline);
   }
 
-  std::string whereabouts(Child& child) const { return conversation_.whereabouts ? conversation_.whereabouts(child.drain_err()) : ""; }
+  std::string in_where() const { return where_.empty() ? "" : " in " + where_; }
 
   Part ended(Child& child, size_t i, bool begun, Clock::time_point deadline) {
     if (i == answers_.size()) return {i, "", false};
@@ -79,12 +84,13 @@ class Talk {
     if (!begun)
       throw Error(ExitCode::run_failed,
                   conversation_.host + " " + status->describe() + ": " + shortened(valid_utf8(child.drain_err()), 400));
-    return {i, status->describe() + whereabouts(child), status->signal == SIGKILL};
+    return {i, status->describe() + in_where(), status->signal == SIGKILL};
   }
 
   const Conversation& conversation_;
   std::vector<Json> answers_;
   std::set<size_t> told_;
+  std::string where_;  // of the question that is being asked
 };
 
 }  // namespace

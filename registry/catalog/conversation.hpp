@@ -1,5 +1,6 @@
 // The protocol that --probe and --check share: a child answers a list of questions in order; it prints a "begin" line, then the
-// answer. When it ends, hangs or prints anything else, the question begun last is blamed and a new child is asked the rest.
+// answer; between them perhaps {"type": "at", "where": "the constructor of …"} lines. When it ends, hangs or prints anything else, the
+// question begun last is blamed and a new child is asked the rest.
 #pragma once
 #include <chrono>
 #include <functional>
@@ -19,14 +20,12 @@ struct Conversation {
   std::function<bool(const Json&line, size_t i)> begins, answers;
   // What stands for the answer of question i; unsure: another try may end differently.
   std::function<Json(size_t i, const std::string& reason, bool unsure)> blame;
-  // Where a child was, by what it had said on standard error since the question began: appended to the reason. May be empty.
-  std::function<std::string(const std::string& said)> whereabouts;
-  std::chrono::seconds limit{20}, patience{10};
-  // Called once a question that is not answered after `patience`. May be empty.
+  std::chrono::seconds limit{20};
+  // Called once a question that is not answered after ten seconds, or half of the limit. May be empty.
   std::function<void(size_t i)> waiting;
 };
 
-// "the check of … takes long; it is given 120 seconds, twice"
+// "the check of … takes long; it is given 120 seconds, and a second try"
 std::string waiting_text(const std::string& what, std::chrono::seconds limit);
 
 // One answer a question. A time-out is tried once more, in a child of its own. Throws Error(run_failed) where a child ends before

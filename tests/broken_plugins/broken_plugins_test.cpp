@@ -79,7 +79,14 @@ TEST(BrokenPlugins, TheCheckRefusesEachWithItsSentence) {
     expected.push_back(entry.sentence);
     sound();
   }
+  std::vector<std::string> notices;
+  settings.notice = [&](const std::string& text) { notices.push_back(text); };
   auto answers = CheckRunner(settings).run(requests);
+  ASSERT_EQ(notices.size(), 1u) << "who waits is told once, though it is tried twice";
+  EXPECT_EQ(
+      notices[0],
+      "the check of encoder 'conv', prior 'gpt', quantizer 'endless_loop_in_constructor', sampling 'scan_line' takes long; it is given 3 "
+      "seconds, and a second try");
   ASSERT_EQ(answers.size(), expected.size());
   for (size_t i = 0; i < answers.size(); ++i)
     EXPECT_EQ(answers[i].at("ok").get<bool>() ? "" : answers[i].at("errors")[0].at("text").get<std::string>(), expected[i]);

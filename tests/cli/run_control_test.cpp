@@ -125,6 +125,15 @@ TEST_F(RunControl, WhatTheFrontSawFailIsFailedInTheLedger) {
   EXPECT_EQ(failed, 2U);
 }
 
+// The folder of the former run's plugins may have gone where another one is named.
+TEST_F(RunControl, RetryTakesAnotherPluginPath) {
+  std::filesystem::create_directory(folder_.path() / "before");
+  ASSERT_EQ(call({"run", "e.toml", "--plugin-path", "before"}).status.code, 0);
+  std::filesystem::rename(folder_.path() / "before", folder_.path() / "after");
+  EXPECT_EQ(call({"retry", "e"}).status.code, 2);
+  EXPECT_EQ(call({"retry", "e", "--plugin-path", "after"}).status.code, 0);
+}
+
 // What was only interrupted is left for `retry` without --failed.
 TEST_F(RunControl, RetryFailedLeavesWhatWasInterrupted) {
   auto run = start({"run", "e.toml", "-j", "2", "arm.causal.prior.behaviour=endless", "arm.masked.prior.behaviour=fail",

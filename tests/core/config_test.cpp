@@ -102,7 +102,9 @@ TEST(Config, ValuesOfTheCommandLine) {
   EXPECT_EQ(parse_config_value("\"two words\"", "cli"), "two words");
   EXPECT_EQ(error_of([] { parse_config_value("[1,", "cli"); }), "cli: found [1,, expected a TOML value");
   EXPECT_EQ(error_of([] { parse_config_value("1\nb = 2", "cli"); }), "cli: found 1\nb = 2, expected a TOML value");
-  EXPECT_EQ(error_of([] { parse_config_value("", "cli"); }), "cli: found , expected a TOML value");
+  EXPECT_EQ(error_of([] { parse_config_value("", "cli"); }), "cli: found nothing, expected a TOML value");
+  EXPECT_EQ(error_of([] { parse_config_value("99999999999999999999", "cli"); }),
+            "cli: found 99999999999999999999, expected an integer of 64 bits");
   EXPECT_EQ(error_of([] { parse_config_value("12x", "cli"); }), "cli: found 12x, expected a TOML value");
 }
 

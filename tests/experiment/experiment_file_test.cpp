@@ -57,6 +57,33 @@ class ExperimentFile : public ::testing::Test {
 
 using Labels = std::vector<std::string>;
 
+TEST_F(ExperimentFile, TablesInAListAreNoArms) {
+  EXPECT_EQ(errors(kBase + "[[arm]]\nprior.layers = 3\n[[arm]]\nprior.layers = 4\n"),
+            "e.toml:6:7: arm: found [[arm]], expected [arm.<name>]: only [[exclude]] is a list of tables");
+}
+
+TEST_F(ExperimentFile, AGridThatIsTooLargeIsRefusedAtOnce) {
+  std::string values;
+  for (int i = 1; i <= 200; ++i) values += std::to_string(i) + ",";
+  EXPECT_EQ(errors(kBase + "[grid]\nprior.layers = [" + values + "]\nprior.width = [" + values + "]\n"),
+            "e.toml: found 40000 cells, expected at most 20000: draw some of them by [random]");
+}
+
+// Unless the arm says the option itself.
+TEST_F(ExperimentFile, AnOptionOfTheNewPluginIsNotCarriedOver) {
+  EXPECT_EQ(
+      errors("tokenizer.encoder.plugin = \"conv\"\ntokenizer.quantizer.plugin = \"vq\"\nprior.plugin = \"maskgit\"\n"
+             "sampling.plugin = \"iterative_masking\"\nsampling.steps = 10\n[arm.h]\nsampling.plugin = \"halton\"\nsampling.steps = 100\n"),
+      "e.toml:8:18: sampling.steps: found 100, expected integer from 1 to 64");
+}
+
+TEST_F(ExperimentFile, ABaselineMayLeaveOutTheLastAxes) {
+  const std::string text = kBase + "baseline = \"unchanged\"\n[ablate.shallow]\nprior.layers = 1\n";
+  EXPECT_EQ(labels(cells(text, {"prior.width=64,128"})),
+            (Labels{"unchanged, prior.width=64", "unchanged, prior.width=128", "shallow, prior.width=64", "shallow, prior.width=128"}));
+  EXPECT_EQ(cells(text, {"prior.width=64,128", "baseline=unchanged, prior.width=64"}).size(), 4U) << "commas do not part a baseline";
+}
+
 TEST_F(ExperimentFile, AnOptionCarriedOverToAnotherPluginSaysWhose) {
   const std::string text =
       "tokenizer.encoder.plugin = \"conv\"\ntokenizer.quantizer.plugin = \"vq\"\nprior.plugin = \"maskgit\"\n"
@@ -283,8 +310,10 @@ INSTANTIATE_TEST_SUITE_P(
                   "priors.width = 5\n",
                   {},
                   "e.toml:5:8: priors.width: found an unknown key, expected a section that exists; did you mean \"prior.width\"?"},
-        ErrorCase{
-            "UnknownTopLevel", "questions = \"?\"\n", {}, "e.toml:5:1: questions: found an unknown key, expected a section that exists"},
+        ErrorCase{"UnknownTopLevel",
+                  "questions = \"?\"\n",
+                  {},
+                  "e.toml:5:1: questions: found an unknown key, expected a section that exists; did you mean \"question\"?"},
         ErrorCase{"WrongType", "prior.width = \"wide\"\n", {}, "e.toml:5:15: prior.width: found \"wide\", expected integer from 4 to 4096"},
         ErrorCase{"OutOfRange", "prior.heads = 0\n", {}, "e.toml:5:15: prior.heads: found 0, expected integer from 1 to 64"},
         ErrorCase{"WrongChoice",
@@ -378,7 +407,7 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"UnknownBaseline",
                   "baseline = \"casual\"\n[arm.causal]\n",
                   {},
-                  "e.toml:5:12: baseline: found \"casual\", expected an arm: causal; did you mean \"causal\"?"},
+                  "e.toml:5:12: baseline: found \"casual\", expected an arm: \"causal\"; did you mean \"causal\"?"},
         ErrorCase{"BaselineWithoutArms",
                   "baseline = \"causal\"\n",
                   {},
@@ -386,7 +415,8 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"BaselineOfAnAblation",
                   "baseline = \"unchangd\"\n[ablate.shallow]\nprior.layers = 1\n",
                   {},
-                  "e.toml:5:12: baseline: found \"unchangd\", expected a cell: unchanged, shallow; did you mean \"unchanged\"?"},
+                  "e.toml:5:12: baseline: found \"unchangd\", expected a cell, or what labels of cells begin with: \"unchanged\", "
+                  "\"shallow\"; did you mean \"unchanged\"?"},
         ErrorCase{"ArmNoTable", "[arm]\nmasked = 3\n", {}, "e.toml:6:10: arm.masked: found 3, expected a table [arm.masked]"},
         ErrorCase{"GridNoList", "[grid]\nprior.layers = 3\n", {}, "e.toml:6:16: grid.prior.layers: found 3, expected a list of values"},
         ErrorCase{

@@ -161,6 +161,19 @@ TEST(Plan, CellsWithAWrongValueAreRefusedInTheTable) {
     EXPECT_EQ(cell.at("answer").at("ok").get<bool>(), cell.at("label").get<std::string>().find("wide") == std::string::npos);
 }
 
+TEST(Plan, AWrongPluginIsNotThatOfAnEarlierLayer) {
+  Planner planner;
+  const auto plan = planner.plan(kThreeArms, {"arm.odd.prior.plugin=gtp"});
+  const Json json = plan_json(plan);
+  const auto odd =
+      std::find_if(json.at("cells").begin(), json.at("cells").end(), [](const Json& cell) { return cell.at("label") == "odd"; });
+  ASSERT_NE(odd, json.at("cells").end());
+  EXPECT_NE(std::find(odd->at("options").begin(), odd->at("options").end(), Json({"prior.plugin", "gtp", "command line"})),
+            odd->at("options").end());
+  ASSERT_EQ(odd->at("answer").at("errors").size(), 1U);
+  EXPECT_EQ(odd->at("answer").at("errors").at(0).at("text"), plan.problems.at(0));
+}
+
 TEST(Plan, SpecHasWhatTheHostNeeds) {
   Planner planner;
   const auto plan = planner.plan(kThreeArms, {"prior.seed=3"});

@@ -81,7 +81,8 @@ TEST_F(Frontiers, WithoutSamplesThereIsNone) {
   make({"evaluation", "e", {{"bits", 4.0}}});
   EXPECT_EQ(tessera("compare quick --frontier").first, R"(quick: cost and quality
 
-No part has both a cost and a quality: samples have, once they are evaluated.
+No part has both a cost and a quality that was asked for: samples have, once they are evaluated, of
+metrics of samples.
 )");
 }
 

@@ -37,6 +37,8 @@ Does it work?
 
 All seeds share one tokenizer: the intervals hold for this tokenizer, and say nothing of another.
 
+2 pairs cannot reach p = 0.05: the least is 0.5.
+
 ### samples.free
 
 | metric | arm | n | mean ± sd | pairs | Δ | 95 % interval | p |
@@ -61,7 +63,7 @@ TEST_F(Export, Latex) {
      & masked & 2 & $10.5 \pm 1.4$ & 2 & $+1.00$ & $[+1.00,\ +1.00]$ & $0.500$ \\
     \bottomrule
   \end{tabular}
-  \caption{quick, samples.free: 4 of 4 trials. $n$: distinct stages; $\Delta$: from causal, paired by seed; $p$: sign flips, Holm. All seeds share one tokenizer: the intervals hold for this tokenizer, and say nothing of another.}
+  \caption{quick, samples.free: 4 of 4 trials. $n$: distinct stages; $\Delta$: from causal, paired by seed; $p$: sign flips, Holm. All seeds share one tokenizer: the intervals hold for this tokenizer, and say nothing of another. 2 pairs cannot reach p = 0.05: the least is 0.5.}
   \label{tab:quick-samples-free}
 \end{table}
 )");
@@ -219,7 +221,7 @@ TEST(ExportNames, AreText) {
      & \textless{}b\textgreater{}\_*z* & 1 & $\mathbf{-1.500}$ & 1 & $-1.50$ &  &  \\
     \bottomrule
   \end{tabular}
-  \caption{a\_b \& 50\% \#1, prior: 2 of 2 trials. $n$: distinct stages; $\Delta$: from x\textbar{}y, paired by seed; $p$: sign flips, Holm.}
+  \caption{a\_b \& 50\% \#1, prior: 2 of 2 trials. $n$: distinct stages; $\Delta$: from x\textbar{}y, paired by seed; $p$: sign flips, Holm. 1 pair cannot reach p = 0.05: the least is 1.}
   \label{tab:a-b---50---1-prior}
 \end{table}
 )");
@@ -228,6 +230,8 @@ TEST(ExportNames, AreText) {
 Does it work?
 
 2 of 2 trials done. Mean ± standard deviation over n distinct stages; ↑ more is better, ↓ less; **best**; Δ from x\|y, paired by seed; p: sign flips, Holm's correction.
+
+1 pair cannot reach p = 0.05: the least is 1.
 
 ### prior
 

@@ -170,9 +170,14 @@ def main():
             if titles != wanted:
                 problems.append(f"found the sections {titles}, expected {wanted}")
             labels = [f"codes=256, quantizer={name}, loss=l1, prior.layers=4, steps=8" for name in ("vq", "ema", "fsq")] + ["short"]
+            labels += [f"data=emoji, quantizer={name}, dim=4, beta=0.25, layers={n}, heads=4, steps=8" for name in ("vq", "ema") for n in (4, 6)]
             cut = browser.evaluate(f"charts.abbreviated({json.dumps(labels)}, 24)")
-            if len(set(cut)) < len(labels) or max(map(len, cut)) > 24 or cut[-1] != "short":
+            if len(set(cut)) < len(labels) or max(map(len, cut)) > 24 or "short" not in cut:
                 problems.append(f"found the labels {cut}, expected different ones of at most 24 letters")
+            cells = [f"tokenizer.quantizer.codes={codes}, tokenizer.encoder.depth={depth}, prior.layers=2" for codes in (64, 256) for depth in (4, 32)]
+            brief = browser.evaluate(f"charts.brief({json.dumps(cells)})")
+            if brief != [f"codes={codes}, depth={depth}" for codes in (64, 256) for depth in (4, 32)]:
+                problems.append(f"found the labels {brief}, expected those options that differ")
             problems += frontier_differs(browser, programs, ledger.folder, experiment)
             problems += paste(browser, programs, ledger.folder, pathlib.Path(scratch))
             for name, (page, word) in mutants(html).items():

@@ -39,4 +39,18 @@ if find "$prefix/bin" "$prefix/lib" -type f \( -name '*.so*' -o -path '*/bin/*' 
   exit 1
 fi
 if grep -rlF "$build" "$prefix/lib/cmake"; then echo "a CMake file names the build folder"; exit 1; fi
+# Documents: every link leads to a file, and what ships is found by name.
+python3 - "$prefix/share/doc/tessera" <<'PYTHON'
+import os, re, sys
+root, dead, links = sys.argv[1], [], 0
+for folder, _, names in os.walk(root, followlinks=True):
+    for name in (one for one in names if one.endswith(".md")):
+        for target in re.findall(r"\]\(([^)#: ]+)\)", open(os.path.join(folder, name)).read()):
+            links += 1
+            if not os.path.exists(os.path.join(folder, target)):
+                dead.append(f"{os.path.relpath(folder, root)}/{name}: {target}")
+assert links > 40 and not dead, f"{links} links, dead: {dead}"
+PYTHON
+"$tessera" plan quickstart >plan.txt 2>&1 && grep -q "share/tessera/experiments/quickstart.toml: " plan.txt || { cat plan.txt; exit 1; }
+"$tessera" plan equal_compute >plan.txt 2>&1 || { cat plan.txt; exit 1; }
 echo "installed, scaffolded, built, checked"

@@ -8,6 +8,7 @@
 #include <future>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
@@ -167,14 +168,28 @@ ComparedPart cost_of(const Evidence& evidence, const StageFacts& facts) {
   return builder.build();
 }
 
-// To the same file, not to one that a rebuild has put in its place: there ids are others.
-SQLite::Database second_connection(SQLite::Database& database) {
-  const char* const file = sqlite3_db_filename(database.getHandle(), "main");
-  auto second = open_read_only(file);
-  int moved = 0;
-  if (sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK || moved != 0)
-    throw Error(ExitCode::ledger, fmt::format("{}: was rebuilt while it was read; ask again", file));
-  return second;
+// Equal where two connections see the same state of the ledger.
+std::string recorded(SQLite::Database& database) {
+  SQLite::Statement row(database, "SELECT count(*) || ' journals, ' || total(offset) || ' bytes' FROM journal");
+  row.executeStep();
+  return row.getColumn(0).getString();
+}
+
+// Half of the time goes into reading: values are read by this thread; facts by another one, by a connection of its own, where that one sees
+// the same state.
+StageFacts read_facts_and_values(SQLite::Database& database, Evidence& evidence) {
+  std::optional<SQLite::Database> second;
+  try {
+    second = open_read_only(sqlite3_db_filename(database.getHandle(), "main"));
+    second->exec("BEGIN");
+    if (recorded(*second) != recorded(database)) second.reset();
+  } catch (const Error&) {
+    second.reset();  // while a rebuild puts another file in its place
+  }
+  auto facts =
+      std::async(second ? std::launch::async : std::launch::deferred, [&] { return StageFacts(second ? *second : database, evidence); });
+  read_values(database, evidence);
+  return facts.get();
 }
 
 }  // namespace
@@ -191,11 +206,7 @@ Comparison compare(SQLite::Database& database, const ComparisonRequest& request)
   comparison.source = about.getColumn(2).getString();
 
   auto evidence = read_evidence(database, comparison.experiment);
-  // Half of the time goes into reading: by two threads, each with a connection of its own.
-  auto second = second_connection(database);
-  auto facts_read = std::async(std::launch::async, [&] { return StageFacts(second, evidence); });
-  read_values(database, evidence);
-  const StageFacts facts = facts_read.get();
+  const StageFacts facts = read_facts_and_values(database, evidence);
   comparison.excluded = excluded_trials(evidence);
   comparison.pinned = pinned_stages(evidence);
   comparison.retired = evidence.retired;

@@ -142,10 +142,12 @@ StageFacts::Differences StageFacts::differences(int64_t stage, int64_t base) con
   const auto &a = records_.at(stage), &b = records_.at(base);
   if (!a.environments.empty() && !b.environments.empty() && a.environments.back() != b.environments.back())
     compare(environments_.at(a.environments.back()), environments_.at(b.environments.back()), "", differences);
-  const auto text = [](const std::string* kept) { return kept ? *kept : std::string(); };
-  if (a.numerics != b.numerics) compare(flat(text(a.numerics)), flat(text(b.numerics)), "numerics.", differences);
-  if (a.revision != b.revision) differences["engine revision"] = {text(a.revision), text(b.revision)};
-  if (a.fingerprint != b.fingerprint) differences["data"] = {text(a.fingerprint).substr(0, 12), text(b.fingerprint).substr(0, 12)};
+  static const std::string kNone;
+  const auto text = [](const std::string* kept) -> const std::string& { return kept ? *kept : kNone; };
+  if (text(a.numerics) != text(b.numerics)) compare(flat(text(a.numerics)), flat(text(b.numerics)), "numerics.", differences);
+  if (text(a.revision) != text(b.revision)) differences["engine revision"] = {text(a.revision), text(b.revision)};
+  if (text(a.fingerprint) != text(b.fingerprint))
+    differences["data"] = {text(a.fingerprint).substr(0, 12), text(b.fingerprint).substr(0, 12)};
   // Another plugin is another option; the same plugin of another build is not.
   for (size_t slot = 0; slot < a.plugins.size(); ++slot) {
     if (a.plugins[slot] == b.plugins[slot] || a.plugins[slot] == 0 || b.plugins[slot] == 0) continue;

@@ -21,6 +21,7 @@ class StageFacts {
   // Reads the records of all published stages of `evidence`, which outlives this. Of a stage it reads id, kind, done and run alone: values
   // may be read meanwhile.
   StageFacts(SQLite::Database& database, const Evidence& evidence);
+  StageFacts(StageFacts&&) = default;  // a copy's records would lead into another one's texts
 
   using Differences = std::map<std::string, std::pair<std::string, std::string>>;  // fact -> the value of each; empty: not on record
   Differences differences(int64_t stage, int64_t base) const;

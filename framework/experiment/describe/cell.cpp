@@ -55,8 +55,7 @@ class Resolver {
   Resolver(const Declarations& declarations, Problems& problems, Cell& cell)
       : declarations_(declarations), problems_(problems), cell_(cell) {}
 
-  // False where there was a problem.
-  bool resolve(const std::vector<const Layer*>& layers, const std::string& file) {
+  void resolve(const std::vector<const Layer*>& layers, const std::string& file) {
     for (const auto& selector : selectors())
       if (const auto id = declarations_.default_selection(selector); !id.empty()) select(selector, {selector.key, id, "default", file, {}});
     for (const auto* layer : layers) apply(*layer);
@@ -65,27 +64,27 @@ class Resolver {
     fill_defaults();
     for (auto& [key, setting] : cell_.settings) follow(key, setting);
     check_values();
-    return ok_;
   }
 
  private:
-  void problem(const std::string& origin, const std::string& key, const std::string& text) {
-    problems_.add(origin, key, text);
-    ok_ = false;
-  }
+  void problem(const std::string& origin, const std::string& key, const std::string& text) { problems_.add(origin, key, text); }
 
   void apply(const Layer& layer) {
     // A layer's plugins come first: its other options are meant for them.
     for (const auto& entry : layer.entries)
       if (const auto* selector = selector_of_key(entry.key)) select(*selector, entry);
     for (const auto& entry : layer.entries)
-      if (!selector_of_key(entry.key)) current_[entry.key] = entry;
+      if (!selector_of_key(entry.key)) current_[entry.key] = entry, carried_.erase(entry.key);
   }
 
   void select(const Selector& selector, const Entry& entry) {
     const auto* old_plugin = cell_.plugins.count(selector.kind) ? cell_.plugins.at(selector.kind) : nullptr;
     const auto* plugin = find_plugin(selector, entry);
-    if (!plugin) return;
+    if (!plugin) {  // nor is it the one of an earlier layer
+      cell_.plugins.erase(selector.kind);
+      cell_.settings[selector.key] = {entry.value, entry.origin, nullptr, "engine"};
+      return;
+    }
     if (old_plugin && old_plugin != plugin) lapse(selector, *old_plugin, *plugin, entry.origin);
     cell_.plugins[selector.kind] = plugin;
     cell_.settings[selector.key] = {entry.value, entry.origin, nullptr, "engine"};
@@ -165,10 +164,7 @@ class Resolver {
     const auto section = split_key(key).section;
     const auto* selector = selector_of_section(section);
     // A plugin that was not found has been reported; what its options are cannot be said.
-    if (selector && !cell_.plugins.count(selector->kind)) {
-      ok_ = false;
-      return;
-    }
+    if (selector && !cell_.plugins.count(selector->kind)) return;
     std::string expected = "a section that exists";
     if (selector)
       expected = fmt::format("an option of {} '{}'", selector->noun, cell_.plugins.at(selector->kind)->id);
@@ -176,8 +172,16 @@ class Resolver {
       expected = fmt::format("an option of [{}]", section);
     else if (section == "run")
       expected = "an option of a cell: [run] says how the whole experiment runs";
-    auto text = fmt::format("found an unknown key, expected {}{}", expected, hint(did_you_mean(key, all_keys())));
-    if (entry.varied && selector)
+    auto keys = all_keys();
+    // What stands at the top of a file, and its tables.
+    if (section.empty()) keys.insert(keys.end(), {"question", "seeds", "baseline", "extends"});
+    auto near = did_you_mean(key, keys);
+    const auto table = section.substr(0, section.find('.'));
+    if (const auto meant = did_you_mean(table, {"grid", "zip", "arm", "ablate", "random", "exclude", "run"});
+        meant && !selector && !section.empty() && *meant != table)
+      near = *meant + key.substr(table.size());
+    auto text = fmt::format("found an unknown key, expected {}{}", expected, hint(near));
+    if (entry.varied && selector && !near)
       text += fmt::format(
           "; the plugin is set at {}: vary the key in [arm.<name>.grid] of the arms that have it, or leave these cells out by "
           "[[exclude]]",
@@ -263,7 +267,6 @@ class Resolver {
   std::map<std::string, std::filesystem::path> folders_;
   std::map<std::string, std::string> carried_;  // key -> the plugin that it was not written for, and where that stands
   std::vector<std::string> failed_selectors_, failed_;
-  bool ok_ = true;
 };
 
 std::string cell_hash(const Cell& cell) {
@@ -362,6 +365,8 @@ std::string difference(const std::vector<const AxisPoint*>& cell, const std::vec
   return fmt::format("{}", fmt::join(places, ", "));
 }
 
+constexpr size_t kMostNamed = 12;  // cells in an error
+
 // An arm with a grid of its own is no baseline of other arms: they have no cell at the same points.
 void check_matches(const Experiment& experiment, const std::vector<std::string>& labels, Problems& problems) {
   const auto baselines = baselines_of(labels, experiment.baseline);
@@ -374,8 +379,7 @@ void check_matches(const Experiment& experiment, const std::vector<std::string>&
   }
   if (compared || unmatched.empty()) return;
   const auto some = [](std::vector<std::string> list) {
-    constexpr size_t kMostShown = 12;
-    if (list.size() > kMostShown) list.resize(kMostShown), list.emplace_back("…");
+    if (list.size() > kMostNamed) list.resize(kMostNamed), list.emplace_back("…");
     return fmt::format("{}", fmt::join(list, "; "));
   };
   problems.add(experiment.baseline_origin, "baseline",
@@ -384,7 +388,7 @@ void check_matches(const Experiment& experiment, const std::vector<std::string>&
                                          shown(experiment.baseline), some(unmatched), some(own)));
 }
 
-// An arm, or the label of a cell.
+// An arm, or the label of a cell, without its last axes if need be: "unchanged" of "unchanged, prior.layers=4".
 void check_baseline(const Experiment& experiment, const std::vector<Cell>& cells, Problems& problems) {
   std::vector<std::string> arms, labels;
   for (const auto& axis : experiment.axes)
@@ -396,21 +400,37 @@ void check_baseline(const Experiment& experiment, const std::vector<Cell>& cells
     return std::find(list.begin(), list.end(), experiment.baseline) != list.end();
   };
   if (experiment.baseline.empty()) return;
-  if (has(arms)) return check_matches(experiment, labels, problems);
+  const bool begins_a_label =
+      std::any_of(labels.begin(), labels.end(), [&](const std::string& label) { return label.rfind(experiment.baseline + ", ", 0) == 0; });
+  if (has(arms) || begins_a_label) return check_matches(experiment, labels, problems);
   if (has(labels) && !experiment.axes.empty()) return;
   const auto& expected = arms.empty() ? labels : arms;
   const auto near = did_you_mean(experiment.baseline, expected);
-  problems.add(experiment.baseline_origin, "baseline",
-               fmt::format("found {}, expected {}{}", shown(experiment.baseline),
-                           experiment.axes.empty() ? "no baseline in a file without arms"
-                                                   : fmt::format("{}: {}", arms.empty() ? "a cell" : "an arm", fmt::join(expected, ", ")),
-                           hint(near)));
+  std::vector<std::string> some;
+  for (const auto& label : expected)
+    if (some.size() < kMostNamed) some.push_back(shown(label));
+  if (expected.size() > kMostNamed) some.emplace_back("…");
+  problems.add(
+      experiment.baseline_origin, "baseline",
+      fmt::format("found {}, expected {}{}", shown(experiment.baseline),
+                  experiment.axes.empty() ? "no baseline in a file without arms"
+                                          : fmt::format("{}: {}", arms.empty() ? "a cell, or what labels of cells begin with" : "an arm",
+                                                        fmt::join(some, ", ")),
+                  hint(near)));
 }
 
 }  // namespace
 
 std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations& declarations, Problems& problems) {
   std::vector<Cell> cells;
+  constexpr size_t kMostCells = 20'000;
+  size_t product = 1;
+  for (const auto& axis : experiment.axes) product = std::min(product * std::max<size_t>(1, axis.points.size()), 100 * kMostCells);
+  if (product > kMostCells) {
+    problems.add_line(fmt::format("{}: found {}{} cells, expected at most {}: draw some of them by [random]", experiment.source,
+                                  product == 100 * kMostCells ? "more than " : "", product, kMostCells));
+    return cells;
+  }
   std::vector<size_t> at(experiment.axes.size(), 0);
   std::map<std::string, std::pair<std::string, std::vector<const AxisPoint*>>> labels;  // hash -> label, points
   std::vector<std::vector<Seen>> seen;                                                  // of each condition of each exclusion
@@ -429,13 +449,14 @@ std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations&
     }
     cell.label = cell_label(experiment, points);
     Problems own;
-    cell.sound = Resolver(declarations, own, cell).resolve(layers, experiment.source);
+    Resolver(declarations, own, cell).resolve(layers, experiment.source);
+    cell.problems = own.lines();
     bool left_out = false;
     for (size_t e = 0; e < experiment.exclusions.size(); ++e)
       if (excluded(cell, experiment.exclusions[e], seen[e])) left_out = matched[e] = true;
     if (!left_out)
       for (const auto& line : own.lines()) problems.add_line(line);
-    if (!cell.sound && !left_out) {
+    if (!cell.sound() && !left_out) {
       cells.push_back(std::move(cell));
     } else if (!left_out) {
       cell.hash = cell_hash(cell);

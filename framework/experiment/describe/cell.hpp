@@ -31,7 +31,8 @@ struct Cell {
   std::map<std::string, Setting> settings;               // all options, defaults filled in
   std::map<std::string, const PluginManifest*> plugins;  // kind -> manifest, data sources included
   std::vector<Lapsed> lapsed;
-  bool sound = true;  // false: it has a problem, and settings and plugins may be incomplete
+  std::vector<std::string> problems;  // where there are any, settings and plugins may be incomplete
+  bool sound() const { return problems.empty(); }
 
   const Json& value(const std::string& key) const { return settings.at(key).value; }
   // "prior.width" -> settings["prior"]["width"].

@@ -64,6 +64,7 @@ class Reader {
     experiment_.name = experiment_name(path_);
     experiment_.source = path_.string();
     const auto file = read_config(path_);
+    refuse_listed(file);
     auto own = entries_of(file, path_.parent_path());
     apply_words(own);
     // The command line's keys of the experiment itself (seeds, arms …) stand as if written in the file.
@@ -89,6 +90,17 @@ class Reader {
   }
 
  private:
+  // [[arm]] for [arm.name]: its tables would be read as arms "0", "1" …
+  void refuse_listed(const ConfigFile& file) {
+    std::set<std::string> seen;
+    for (const auto& entry : file.entries)
+      if (const auto word = head(entry.key); entry.listed && word != "exclude" && seen.insert(word).second)
+        problems_.add(entry.key_origin, word,
+                      fmt::format("found [[{}]], expected [{}]: only [[exclude]] is a list of tables", word,
+                                  word == "arm" || word == "zip" || word == "ablate" ? word + ".<name>" : word));
+    problems_.raise();
+  }
+
   static void drop_tables(std::vector<Entry>& entries) {
     std::erase_if(entries, [](const Entry& e) { return e.value.is_object() || e.value.is_null(); });
   }
@@ -114,15 +126,25 @@ class Reader {
         continue;
       }
       const auto key = word.substr(0, equals);
+      // Text needs no quotes, and commas do not part it.
+      if (const auto text = word.substr(equals + 1);
+          (key == "baseline" || key == "question") && !text.empty() && text[0] != '"' && text[0] != '\'') {
+        replace(command_line_, {key, text, kCommandLine, kCommandLine, fs::current_path()});
+        continue;
+      }
       const auto values = split_values(word.substr(equals + 1));
+      if (values.size() > 1 && std::any_of(values.begin(), values.end(), [](const std::string& value) { return value.empty(); })) {
+        problems_.add_line(fmt::format("{}: {}: found {}, expected a value on both sides of each comma", kCommandLine, key, shown(word)));
+        continue;
+      }
       if (values.size() == 1) {
-        Json value = parse_config_value(values[0], kCommandLine);
+        Json value = parse_config_value(values[0], fmt::format("{}: {}", kCommandLine, key));
         if (key == "seeds") value = extended_seeds(own, std::move(value));
         replace(command_line_, {key, std::move(value), kCommandLine, kCommandLine, fs::current_path()});
         continue;
       }
       Json points = Json::array();
-      for (const auto& value : values) points.push_back(parse_config_value(value, kCommandLine));
+      for (const auto& value : values) points.push_back(parse_config_value(value, fmt::format("{}: {}", kCommandLine, key)));
       replace(command_line_, {axis_key(key), points, kCommandLine, kCommandLine, fs::current_path()});
     }
   }

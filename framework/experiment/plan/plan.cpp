@@ -74,7 +74,7 @@ std::vector<std::string> said_beside(const Plan& plan, const Cell& cell, const s
   for (const auto& [name, setting] : cell.settings) {
     const auto everywhere = [&name = name, &setting = setting](const Cell& other) {
       const auto found = other.settings.find(name);
-      return !other.sound ||
+      return !other.sound() ||
              (found != other.settings.end() && found->second.origin == setting.origin && found->second.value == setting.value);
     };
     if (name.rfind(section, 0) == 0 && setting.origin != "default" && std::all_of(plan.cells.begin(), plan.cells.end(), everywhere))
@@ -122,7 +122,7 @@ std::vector<Json> ask(const std::vector<Cell>& cells, const Checker& check) {
   constexpr auto kNotAsked = static_cast<size_t>(-1);
   std::vector<size_t> of_cell;
   for (const auto& cell : cells) {
-    if (!cell.sound) {
+    if (!cell.sound()) {
       of_cell.push_back(kNotAsked);
       continue;
     }
@@ -133,7 +133,15 @@ std::vector<Json> ask(const std::vector<Cell>& cells, const Checker& check) {
   }
   const auto answers = requests.empty() ? std::vector<Json>() : check(requests);
   std::vector<Json> result;
-  for (size_t i : of_cell) result.push_back(i == kNotAsked ? Json{{"ok", false}, {"errors", Json::array()}} : answers.at(i));
+  for (size_t c = 0; c < cells.size(); ++c) {
+    if (of_cell[c] != kNotAsked) {
+      result.push_back(answers.at(of_cell[c]));
+      continue;
+    }
+    Json errors = Json::array();
+    for (const auto& problem : cells[c].problems) errors.push_back({{"key", ""}, {"text", problem}});
+    result.push_back({{"ok", false}, {"errors", std::move(errors)}});
+  }
   return result;
 }
 
@@ -182,7 +190,7 @@ void check_pruning(const Experiment& experiment, const std::vector<Cell>& cells,
   if (prune.rule == "none" || prune.metric.rfind("validation_", 0) != 0) return;
   const auto key = prune.stage + ".train.validate_every";
   for (const auto& cell : cells)
-    if (const auto found = cell.settings.find(key); cell.sound && found != cell.settings.end() && found->second.value == 0)
+    if (const auto found = cell.settings.find(key); cell.sound() && found != cell.settings.end() && found->second.value == 0)
       problems.add(
           found->second.origin == "default" ? experiment.source + " (default)" : found->second.origin, key,
           fmt::format("found 0, expected at least 1: run.prune compares {}, which would be measured at the end only", prune.metric));
@@ -244,7 +252,7 @@ Plan make_plan(const Experiment& experiment, const Declarations& declarations, c
   constexpr size_t kMostExplained = 100;  // of a large sweep; each is held against all other cells
   size_t refused = 0;
   for (size_t i = 0; i < plan.cells.size(); ++i) {
-    if (plan.answers[i].value("ok", false) || !plan.cells[i].sound) continue;
+    if (plan.answers[i].value("ok", false) || !plan.cells[i].sound()) continue;
     const bool blamed = plan.answers[i].value("blamed", false);  // then the text names the plugins
     all_blamed = all_blamed && blamed;
     ++refused;

@@ -49,7 +49,7 @@ struct Plan {
   std::string experiment, question, source, baseline;
   std::vector<int64_t> seeds;
   std::vector<Cell> cells;
-  std::vector<Json> answers;  // one a cell: what tessera-host --check said
+  std::vector<Json> answers;  // one a cell: what tessera-host --check said, or the cell's own problems
   std::vector<PlannedTrial> trials;
   std::vector<PlannedStage> stages;      // distinct; inputs before those that need them
   std::vector<std::string> problems;     // "origin: key: found …, expected …"; a plan with problems cannot run

@@ -70,25 +70,41 @@ const charts = (() => {
   const named = (cells) => (cells.length <= 4 ? cells.join(' = ') : `${cells.slice(0, 3).join(' = ')} = … (${cells.length} cells)`);
   const clipped = (text, length) => (text.length <= length ? text : `${text.slice(0, length - 1)}…`);
 
-  // Labels often differ at their end; where two come out alike all the same, they are shown from just before where they differ.
-  const middled = (text, length) => (text.length <= length ? text : `${text.slice(0, Math.ceil(length / 2) - 1)}…${text.slice(-Math.floor(length / 2))}`);
-
-  function abbreviated(labels, length) {
-    const short = labels.map((label) => middled(label, length));
-    return labels.map((label, i) => {
-      const alike = labels.filter((other, k) => short[k] === short[i]);
-      if (alike.every((other) => other === label)) return short[i];
-      let same = 0;
-      while (alike.every((other) => other[same] === label[same])) ++same;
-      return `…${clipped(label.slice(Math.max(0, same - 3)), length - 1)}`;
-    });
+  // What tells labels of cells apart, for a chart: "codes=64, depth=4" of "tokenizer.quantizer.codes=64, tokenizer.encoder.depth=4, layers=2". Sections
+  // of keys and points that all labels have are left out where that leaves the labels different.
+  function brief(labels) {
+    const points = labels.map((label) => label.split(', '));
+    const keys = new Map(); // last word of a key -> keys
+    for (const key of points.flat().map((point) => point.split('=')[0])) {
+      const word = key.slice(key.lastIndexOf('.') + 1);
+      keys.set(word, (keys.get(word) ?? new Set()).add(key));
+    }
+    const bare = (point) => {
+      const key = point.split('=')[0];
+      const word = key.slice(key.lastIndexOf('.') + 1);
+      return point.includes('=') && keys.get(word).size === 1 ? word + point.slice(key.length) : point;
+    };
+    const common = (point) => labels.length > 1 && points.every((list) => list.includes(point));
+    const made = points.map((list, i) => list.filter((point) => !common(point)).map(bare).join(', ') || labels[i]);
+    return new Set(made).size === new Set(labels).size ? made : labels;
   }
 
-  // No number is below zero: no axis is.
-  const fromZero = (axis) => {
-    const least = Math.min(...axis.chart.data.datasets.flatMap((one) => one.data.map((point) => point?.[axis.axis] ?? 0)));
-    if (least >= 0) axis.min = Math.max(axis.min, 0);
-  };
+  // Labels often differ at their end; those that come out alike are shown from just before where they differ.
+  const middled = (text, length) => (text.length <= length ? text : `${text.slice(0, Math.ceil(length / 2) - 1)}…${text.slice(-Math.floor(length / 2))}`);
+  function abbreviated(labels, length) {
+    let made = labels.map((label) => middled(label, length));
+    for (const kept of [0, Math.ceil(length / 2)]) { // letters of the first cut that stay before the second one
+      const before = made;
+      made = labels.map((label, i) => {
+        const alike = labels.filter((other, k) => before[k] === before[i]);
+        if (alike.every((other) => other === label)) return before[i];
+        let same = 0;
+        while (alike.every((other) => other[same] === label[same])) ++same;
+        return clipped(`${before[i].slice(0, kept)}…${label.slice(Math.max(0, same - 3))}`, length);
+      });
+    }
+    return made;
+  }
 
   function base(colours, x, y, label) {
     const axis = ({ title, ...more }) => ({
@@ -168,7 +184,7 @@ const charts = (() => {
 
   // Differences from the baseline with their 95 % intervals. effects: [{cells, mean, low?, high?, verdict: 'better' | 'worse' | ''}].
   const forest = (effects, unit) => (colours, width) => {
-    const labels = abbreviated(effects.map((one) => named(one.cells)), width < 420 ? 20 : 32);
+    const labels = abbreviated(brief(effects.map((one) => named(one.cells))), width < 420 ? 20 : 32);
     const colour = (one) => (one.verdict === 'better' ? colours.good : one.verdict === 'worse' ? colours.bad : colours.faint);
     const ends = effects.flatMap((one) => [one.mean, one.low ?? one.mean, one.high ?? one.mean, 0]);
     const [least, most] = [Math.min(...ends), Math.max(...ends)];
@@ -201,9 +217,13 @@ const charts = (() => {
     const xs = visible.map((one) => one.x).filter((x) => x > 0);
     const ends = visible.flatMap((one) => [one.y, one.low ?? one.y, one.high ?? one.y]);
     const wide = xs.length === visible.length && Math.max(...xs) > 20 * Math.min(...xs);
+    const [least, most] = [Math.min(...visible.map((one) => one.x)), Math.max(...visible.map((one) => one.x))];
+    const room = 0.08 * (most - least || Math.abs(most) || 1);
+    // Room at both ends; no cost is below zero.
+    const around = wide ? { min: least / 1.3, max: most * 1.3 } : { suggestedMin: least < 0 ? least - room : Math.max(0, least - room), suggestedMax: most + room };
     const options = base(colours,
-      { type: wide ? 'logarithmic' : 'linear', title: xTitle, ticks: { color: colours.faint, callback: short, maxRotation: 0, autoSkipPadding: 20 }, grace: '8%', afterDataLimits: fromZero },
-      { type: 'linear', afterDataLimits: fromZero, suggestedMin: Math.min(...ends), suggestedMax: Math.max(...ends), ticks: { color: colours.faint, callback: short } },
+      { type: wide ? 'logarithmic' : 'linear', title: xTitle, ticks: { color: colours.faint, callback: short, maxRotation: 0, autoSkipPadding: 20 }, ...around },
+      { type: 'linear', suggestedMin: Math.min(...ends), suggestedMax: Math.max(...ends), ticks: { color: colours.faint, callback: short } },
       (item) => {
         const one = item.dataset.points?.[item.dataIndex];
         return one ? [named(one.cells), `${xTitle} ${short(one.x)}`, `${yTitle} ${short(one.y)}${one.best ? ', on the frontier' : ''}`] : '';
@@ -271,5 +291,5 @@ const charts = (() => {
     };
   };
 
-  return { canvas, curve, forest, frontier, parallel, toggle, shown, short, hidden, style, abbreviated };
+  return { canvas, curve, forest, frontier, parallel, toggle, shown, short, hidden, style, abbreviated, brief };
 })();

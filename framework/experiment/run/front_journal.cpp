@@ -32,8 +32,7 @@ Json environment() {
 FrontJournal::FrontJournal(const fs::path& results, const std::vector<std::string>& argv)
     : results_(results), uuid_(make_uuid()), began_(epoch_seconds()) {
   for (const auto& folder : {results, results / "live", results / "fronts"})
-    if (const auto why = unwritable(folder); !why.empty())
-      throw Error(ExitCode::bad_config, fmt::format("{}; change its owner, or name another folder by --results", why));
+    if (const auto why = unwritable(folder); !why.empty()) throw Error(ExitCode::bad_config, why + " by --results");
   fs::create_directories(results / "live");
   fs::create_directories(results / "fronts");
   const auto file = fs::path("fronts") / (uuid_ + ".jsonl");

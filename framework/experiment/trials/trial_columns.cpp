@@ -175,7 +175,12 @@ TrialColumn TrialColumns::column(const std::string& word, const Refuse& refuse) 
     if (auto found = option(word, exact, several)) return *found;
     if (!several.empty()) break;
     if (auto found = metric(word, exact, several)) return *found;
-    if (!several.empty()) break;
+    if (several.empty()) continue;
+    // An option is meant as often as the curve of its name: "lr".
+    std::vector<std::string> options;
+    if (const auto one = option(word, false, options)) options = {one->title};
+    if (options.empty()) break;
+    refuse(fmt::format("found '{}', which may be the option {} or the metric {}", word, listed(options), listed(several)));
   }
   if (!several.empty()) refuse(fmt::format("found '{}', which may be {}", word, listed(several)));
   std::vector<std::string> known(std::begin(kProperties), std::end(kProperties));

@@ -63,7 +63,7 @@ Experiment trial_experiment(const std::filesystem::path& results, const std::str
               : fmt::format("command line: found '{}', expected {}key=value: the trial's other stages stay as they are", word, section));
       continue;
     }
-    changes.entries.push_back({key, parse_config_value(word.substr(equals + 1), "command line"), "command line", "command line",
+    changes.entries.push_back({key, parse_config_value(word.substr(equals + 1), "command line: " + key), "command line", "command line",
                                std::filesystem::current_path()});
     label += " " + word;
   }
