@@ -100,7 +100,7 @@ std::vector<MetricName> metrics_named(const std::string& verb, const std::string
   const auto there = distinct_names(names);
   if (there.empty()) throw Error(ExitCode::bad_config, fmt::format("{}: found metric '{}', and no metric has a number yet", verb, word));
   std::vector<std::string> known = there;
-  for (const auto& name : names) known.push_back(name.word()), known.push_back(name.name);
+  for (const auto& name : names) known.insert(known.end(), {name.word(), name.name, name.name.substr(0, name.name.find('_'))});
   const auto near = did_you_mean(word, known);
   throw Error(ExitCode::bad_config, fmt::format("{}: found metric '{}', expected one of {}{}", verb, word, listed(there),
                                                 near ? fmt::format("; did you mean \"{}\"?", *near) : ""));

@@ -180,7 +180,7 @@ TrialColumn TrialColumns::column(const std::string& word, const Refuse& refuse) 
     std::vector<std::string> options;
     if (const auto one = option(word, false, options)) options = {one->title};
     if (options.empty()) break;
-    refuse(fmt::format("found '{}', which may be the option {} or the metric {}", word, listed(options), listed(several)));
+    refuse(fmt::format("found '{}', which may be {} (options), or {} (metrics)", word, listed(options), listed(several)));
   }
   if (!several.empty()) refuse(fmt::format("found '{}', which may be {}", word, listed(several)));
   std::vector<std::string> known(std::begin(kProperties), std::end(kProperties));
