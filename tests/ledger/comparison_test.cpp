@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "comparison_fixture.hpp"
+#include "experiment/compare/comparison.hpp"
 #include "experiment/compare/exclusions.hpp"
 
 namespace tessera {
@@ -229,6 +230,26 @@ TEST_F(Comparisons, ConstantEffectsAreShownAndInfinitiesSaid) {
   EXPECT_NE(text.find("  prior bits ↓\n    masked         3  +0.500  +0.500 … +0.500  0.250   0.250          0\n"), std::string::npos)
       << text;
   EXPECT_NE(text.find("prior wild: masked is infinite at seeds 0, 1, 2: no interval"), std::string::npos) << text;
+}
+
+// Two connections read; what another program commits between them is in neither half of the answer.
+TEST_F(Comparisons, AllIsReadFromOneStateOfTheLedger) {
+  declare({"causal"});
+  trial("causal", 0, {{"prior", "p"}, {"evaluation.prior", "e"}});
+  make({"prior", "p", {{"loss", 1.0}}});
+  make({"evaluation", "e", {{"bits", 4.0}}});
+  ASSERT_EQ(tessera("compare quick").second, 0);
+  const auto file = ledger_file(results_.folder());
+  SQLite::Database writer(file.string(), SQLite::OPEN_READWRITE);
+  writer.exec("PRAGMA journal_mode = WAL");  // readers keep their state while it writes
+  auto database = open_read_only(file);
+  database.exec("BEGIN");
+  ASSERT_EQ(database.execAndGet("SELECT count(*) FROM run").getInt(), 2);
+  writer.exec("UPDATE run SET cpu_seconds = 12345; UPDATE journal SET offset = offset + 1");
+  const auto cost = [&] { return compare(database, {"quick", {}}).cost.rows.at(0).values.at(0)->estimate.mean; };
+  EXPECT_NE(cost(), 12345);
+  database.exec("COMMIT");
+  EXPECT_EQ(cost(), 12345) << "once a new state is read";
 }
 
 TEST_F(Comparisons, PrunedTrialsAreCensored) {
