@@ -62,8 +62,7 @@ int dispatch(const std::vector<std::string>& arguments) {
   unknown_verb(arguments[0]);
 }
 
-// Where stderr is gone nothing can be said, and nothing is thrown.
-// Behind what was printed, also where both go into one file.
+// Where stderr is gone nothing can be said, and nothing is thrown. Behind what was printed, also where both go into one file.
 void complain(const std::string& text) {
   std::fflush(stdout);
   std::fputs(("tessera: " + text + "\n").c_str(), stderr);
@@ -83,8 +82,8 @@ int main(int argc, char** argv) {
   } catch (const std::filesystem::filesystem_error& error) {
     tessera::complain(error.path1().string() + ": " + error.code().message());
   } catch (const std::exception& error) {
-    // `tessera ls | head` ends quietly: nobody reads on.
-    if (errno != EPIPE) tessera::complain(error.what());
+    // `tessera ls | head` ends quietly: nobody reads on. Of a full disk is spoken below.
+    if (errno != EPIPE && !std::ferror(stdout)) tessera::complain(error.what());
   }
   // What could not be written was not said.
   if ((std::fflush(stdout) != 0 || std::ferror(stdout)) && errno != EPIPE) {

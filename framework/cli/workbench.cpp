@@ -4,7 +4,7 @@
 
 #include <boost/program_options.hpp>
 #include <cstdlib>
-#include <utility>
+#include <tuple>
 
 #include "core/error.hpp"
 #include "core/files.hpp"
@@ -71,9 +71,16 @@ ExperimentWords::ExperimentWords(CommandLine& line) : line_(line) {
 
 Experiment ExperimentWords::read() const {
   std::vector<std::string> words;
-  for (const auto& [key, value] : {std::pair{"run.jobs", jobs_}, {"seeds", seeds_}, {"run.stall_limit", stall_limit_}})
-    if (!value.empty()) words.push_back(fmt::format("{}={}", key, value));
-  words.insert(words.end(), line_.words().begin() + 1, line_.words().end());
+  const std::vector<std::string> typed(line_.words().begin() + 1, line_.words().end());
+  for (const auto& [option, key, value] :
+       {std::tuple{"jobs", "run.jobs", jobs_}, {"seeds", "seeds", seeds_}, {"stall-limit", "run.stall_limit", stall_limit_}}) {
+    if (value.empty()) continue;
+    for (const auto& word : typed)
+      if (word.rfind(fmt::format("{}=", key), 0) == 0)
+        throw Error(ExitCode::bad_config, fmt::format("command line: found --{} {} and {}, expected one of them", option, value, word));
+    words.push_back(fmt::format("{}={}", key, value));
+  }
+  words.insert(words.end(), typed.begin(), typed.end());
   return read_experiment(find_experiment(line_.words()[0]), words);
 }
 

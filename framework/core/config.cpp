@@ -119,7 +119,9 @@ class Flattener {
     }
     auto position = node.is_table() ? key_position : node.source().begin;
     order_.push_back({{position.line, position.column}, file_.entries.size()});
-    file_.entries.push_back({key, value(node), place(file_.name, position), place(file_.name, key_position), listed_});
+    file_.entries.push_back({key, value(node), place(file_.name, position), place(file_.name, key_position), listed_, {}});
+    if (array)
+      for (const auto& item : *array) file_.entries.back().item_origins.push_back(place(file_.name, item.source().begin));
   }
 
   Json value(const toml::node& node) {

@@ -11,11 +11,12 @@
 namespace tessera {
 
 struct ConfigEntry {
-  std::string key;         // "prior.train.steps"; elements of an array of tables: "exclude.0.arm"
-  Json value;              // bool, integer, double, string, array of these; {} for an empty table such as [arm.causal]
-  std::string origin;      // "quickstart.toml:14:9", where the value stands
-  std::string key_origin;  // where the key (its last segment) stands
-  bool listed = false;     // of an array of tables: [[exclude]]
+  std::string key;                        // "prior.train.steps"; elements of an array of tables: "exclude.0.arm"
+  Json value;                             // bool, integer, double, string, array of these; {} for an empty table such as [arm.causal]
+  std::string origin;                     // "quickstart.toml:14:9", where the value stands
+  std::string key_origin;                 // where the key (its last segment) stands
+  bool listed = false;                    // of an array of tables: [[exclude]]
+  std::vector<std::string> item_origins;  // of a list: where each of its elements stands
 };
 
 struct ConfigFile {

@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::array<const char*, 6> kTypes = {"bool", "int", "float", "string", "choice", "file"};
 
-bool is_list(const std::string& type) { return type.size() > 2 && type.compare(type.size() - 2, 2, "[]") == 0; }
-std::string element_type(const std::string& type) { return is_list(type) ? type.substr(0, type.size() - 2) : type; }
+bool names_list(const std::string& type) { return type.size() > 2 && type.compare(type.size() - 2, 2, "[]") == 0; }
+std::string element_type(const std::string& type) { return names_list(type) ? type.substr(0, type.size() - 2) : type; }
 
 std::string bound(const std::string& type, double value) {
   return type == "int" && std::abs(value) < 1e15 ? std::to_string(static_cast<int64_t>(value)) : to_line(Json(value));
@@ -103,18 +103,21 @@ Json OptionSchema::to_json() const {
   return json;
 }
 
+bool OptionSchema::is_list() const { return names_list(type); }
+
 std::string OptionSchema::expectation() const {
   auto element = element_type(type);
-  return is_list(type) ? "list of " + element_expectation(*this, element, true) : element_expectation(*this, element, false);
+  return is_list() ? "list of " + element_expectation(*this, element, true) : element_expectation(*this, element, false);
 }
 
 std::optional<std::string> OptionSchema::check(const Json& value) const {
   auto element = element_type(type);
-  bool fits = is_list(type) ? value.is_array() && std::all_of(value.begin(), value.end(),
-                                                              [&](const Json& item) { return element_fits(*this, element, item); })
-                            : element_fits(*this, element, value);
+  bool fits = is_list() ? value.is_array() &&
+                              std::all_of(value.begin(), value.end(), [&](const Json& item) { return element_fits(*this, element, item); })
+                        : element_fits(*this, element, value);
   if (fits) return std::nullopt;
   std::string text = "found " + shown(value) + ", expected " + expectation();
+  if (is_list() && element_fits(*this, element, value)) return text + "; did you mean " + to_line(Json::array({value})) + "?";
   if (element == "choice" && value.is_string())
     if (auto meant = did_you_mean(value.get<std::string>(), choices)) text += "; did you mean " + to_line(*meant) + "?";
   return text;
@@ -122,7 +125,7 @@ std::optional<std::string> OptionSchema::check(const Json& value) const {
 
 Json OptionSchema::normalised(const Json& value) const {
   if (element_type(type) != "float") return value;
-  if (!is_list(type)) return value.get<double>();
+  if (!is_list()) return value.get<double>();
   Json list = Json::array();
   for (const auto& item : value) list.push_back(item.get<double>());
   return list;

@@ -22,6 +22,7 @@ struct OptionSchema {
   std::optional<std::string> check(const Json& value) const;
   // A value that passed check(), in the form that enters keys: 4 for a float is 4.0.
   Json normalised(const Json& value) const;
+  bool is_list() const;
   // "integer from 1 to 64", "one of \"a\", \"b\"", "list of numbers of at least 0" …
   std::string expectation() const;
 };

@@ -118,7 +118,8 @@ best AS (SELECT *, min(CASE goal WHEN 'min' THEN value ELSE -value END) FROM mea
 SELECT experiment, slot, metric, goal, cell, value, unit, stages, revision FROM best ORDER BY experiment, slot, metric, revision)sql"},
       {"scores", "[EXPERIMENT [METRIC]]", "Every finished number, one row for each trial and metric",
        R"sql(SELECT experiment, cell, seed, slot, metric, value, unit, n, n_nan FROM v_score
-WHERE current AND done AND (?1 IS NULL OR experiment = ?1) AND (?2 IS NULL OR metric = ?2) ORDER BY experiment, slot, metric, cell, seed)sql"},
+WHERE current AND done AND (?1 IS NULL OR experiment = ?1) AND (?2 IS NULL OR metric = ?2)
+ORDER BY experiment, slot, metric, (SELECT position FROM cell WHERE id = cell_id), seed)sql"},
       {"curve", "EXPERIMENT METRIC", "A metric by step, averaged over the distinct stages of each cell",
        R"sql(SELECT cell, slot, step, avg(value) AS mean, min(value) AS min, max(value) AS max, count(*) AS stages
 FROM (SELECT DISTINCT cell, slot, stage, step, value FROM v_curve WHERE experiment = ?1 AND metric = ?2 AND current)
@@ -134,7 +135,7 @@ FROM run r JOIN stage s ON s.id = r.stage WHERE r.state IN ('failed', 'interrupt
       {"options", "EXPERIMENT [KEY]", "The options of each cell that differ between cells, or one option",
        R"sql(SELECT c.cell, o.key, o.value, o.origin FROM v_cell c JOIN option o ON o.cell = c.id
 WHERE c.current AND c.experiment = ?1 AND (o.key = ?2 OR ?2 IS NULL AND EXISTS (SELECT 1 FROM v_cell d LEFT JOIN option p ON p.cell = d.id AND p.key = o.key
-  WHERE d.experiment = ?1 AND d.current AND p.value IS NOT o.value)) ORDER BY o.key, c.cell)sql"},
+  WHERE d.experiment = ?1 AND d.current AND p.value IS NOT o.value)) ORDER BY o.key, c.position)sql"},
       {"nan", "[EXPERIMENT]", "Series that contain NaN",
        R"sql(SELECT experiment, cell, seed, slot, metric, n_nan, n FROM v_score WHERE current AND n_nan > 0 AND (?1 IS NULL OR experiment = ?1)
 ORDER BY n_nan DESC)sql"},

@@ -158,6 +158,15 @@ TEST_F(RunControl, MoreSeedsAddOnlyWhatIsNew) {
   for (const auto& stage : plan.at("stages")) to_run += stage.at("state") == "to run";
   EXPECT_EQ(plan.at("trials").size(), 9U);
   EXPECT_EQ(to_run, 14U) << "one seed of everything but the data, which has none";
+  double seconds = 0;
+  for (const auto& stage : plan.at("stages")) seconds += stage.contains("cost") ? stage.at("cost").at("seconds").get<double>() : 0;
+  EXPECT_NEAR(plan.at("cost").at("seconds").get<double>(), seconds, 1e-9 * seconds);
+  EXPECT_EQ(plan.at("cost").at("stages_known"), 14);
+  EXPECT_EQ(call({"retry", "e", "--failed"}).out, "e: the last attempt of no stage failed, so nothing is to be done\n");
+  EXPECT_EQ(call({"plan", "e.toml", "--seeds", "3", "seeds=2"}).err,
+            "tessera: command line: found --seeds 3 and seeds=2, expected one of them\n");
+  EXPECT_EQ(call({"retry", "e", "--seeds", "3", "--json"}).status.code, 0) << "after a run with --seeds 2";
+  EXPECT_EQ(parse_json(call({"ls", "e", "--json"}).out, "ls").size(), 9U);
   EXPECT_NE(call({"plan", "e.toml", "--seeds", "none"}).err.find("command line: seeds: found \"none\""), std::string::npos);
 }
 

@@ -137,11 +137,11 @@ TEST(Plan, RefusedOptionsHaveTheirPlace) {
   EXPECT_EQ(planner.plan("grid.prior.width = [128, 30]\n" + kThreeArms).problems,
             (std::vector<std::string>{
                 file + " (default): prior.heads: found 4, expected a divisor of the width 30; in cells with prior.width=30 (" + file +
-                ":1:20)"}));
+                ":1:26)"}));
   EXPECT_EQ(
       planner.plan("prior.heads = 4\ngrid.prior.width = [128, 30]\n" + kThreeArms).problems,
       (std::vector<std::string>{file + ":1:15: prior.heads: found 4, expected a divisor of the width 30; in cells with prior.width=30 (" +
-                                file + ":2:20)"}));
+                                file + ":2:26)"}));
 }
 
 // A cell with a wrong value, which no plugin is asked about, is a refused cell like any other.
@@ -156,6 +156,7 @@ TEST(Plan, CellsWithAWrongValueAreRefusedInTheTable) {
   size_t refused = 0;
   for (auto at = text.find("refused\n"); at != std::string::npos; at = text.find("refused\n", at + 1)) ++refused;
   EXPECT_EQ(refused, 3U) << text;
+  EXPECT_NE(text.find("All cells: data emoji, encoder conv ("), std::string::npos) << "whose size refused cells do not know\n" << text;
   const Json json = plan_json(plan);
   for (const auto& cell : json.at("cells"))
     EXPECT_EQ(cell.at("answer").at("ok").get<bool>(), cell.at("label").get<std::string>().find("wide") == std::string::npos);

@@ -11,7 +11,7 @@ namespace tessera {
 // A stage made by one run or more, with what it ran on.
 struct Made {
   std::string kind, key;
-  Json values = Json::object();  // metric -> number, or a list: one a sample; of "…_s" a clock's
+  Json values = Json::object();  // metric -> number, or a list: one a sample; of "…_s" a clock's; "images" is a count
   Json env = {{"torch", "2.11"}, {"threads", 2}, {"host", "a"}, {"pid", 1}};
   std::string plugin_sha = "ab12";
   Json parts = Json::object();
@@ -41,7 +41,7 @@ class Comparisons : public ::testing::Test {
                          {"plugins", {{"prior", {{"id", "gpt"}, {"file", "gpt.so"}, {"sha256", made.plugin_sha}, {"revision", 3}}}}}});
     for (const auto& [name, value] : made.values.items()) {
       const bool timed = name.size() > 2 && name.compare(name.size() - 2, 2, "_s") == 0;
-      journal.metric(name, value.is_array() ? "sample" : "step", timed);
+      journal.metric(name, value.is_array() ? "sample" : "step", timed, 1, name == "images" ? "none" : "min");
       if (!value.is_array()) {
         journal.step(made.step, {{name, value}});
         continue;

@@ -3,7 +3,7 @@
 
 #include "comparison_fixture.hpp"
 #include "experiment/compare/comparison.hpp"
-#include "experiment/compare/exclusions.hpp"
+#include "experiment/evidence/exclusions.hpp"
 
 namespace tessera {
 namespace {
@@ -174,6 +174,41 @@ TEST_F(Comparisons, MoreSeedsAreCountedForAllArmsAndNotWhereTheyAddNoPair) {
       text.find("  6 pairs cannot reach p = 0.05, corrected for 2 arms: the least is 0.062; 7 can:\n    tessera retry quick --seeds 7\n"),
       std::string::npos)
       << text;
+}
+
+// What `rm` took out comes back with the next run: no other seed has to take its place.
+TEST_F(Comparisons, MoreSeedsCountOnRemovedTrials) {
+  declare({"causal", "masked", "halton"});
+  for (int seed = 0; seed < 5; ++seed)
+    for (const std::string cell : {"causal", "masked", "halton"}) {
+      const auto key = fmt::format("{}-{}", cell, seed);
+      trial(cell, seed, {{"evaluation.prior", key}});
+      make({"evaluation", key, {{"bits", 4.0 + 0.1 * seed * (cell[0] - 100)}}});
+    }
+  EXPECT_EQ(json().at("more_seeds").at("seeds"), 7);
+  ASSERT_EQ(tessera("rm quick/masked/4 --yes").second, 0);
+  const auto more = json().at("more_seeds");
+  EXPECT_EQ(more.at("cells"), Json({"masked"}));
+  EXPECT_EQ(more.at("pairs"), 4);
+  EXPECT_EQ(more.at("seeds"), 7);
+  EXPECT_NE(
+      tessera("compare quick").first.find("  4 pairs (of masked in prior bits) cannot reach p = 0.05, corrected for 2 arms: the least is"),
+      std::string::npos);
+  ASSERT_EQ(tessera("rm quick/causal/3 --yes").second, 0);
+  EXPECT_EQ(json().at("more_seeds").at("pairs"), 3);
+  EXPECT_EQ(json().at("more_seeds").at("seeds"), 7) << "seeds 3 and 4, of one cell each";
+}
+
+// Of how many images a number comes stands in the heading, be it asked for or not.
+TEST_F(Comparisons, CountsStandInHeadings) {
+  declare({"causal", "masked"});
+  for (const std::string cell : {"causal", "masked"}) {
+    trial(cell, 0, {{"evaluation.prior", cell}});
+    make({"evaluation", cell, {{"bits", 4.0}, {"rank", 2.0}, {"images", 96}}});
+  }
+  for (const char* arguments : {"compare quick", "compare quick bits", "compare quick images bits"})
+    EXPECT_NE(tessera(arguments).first.find("\nprior · images 96\n"), std::string::npos) << arguments;
+  EXPECT_EQ(json("compare quick bits").at("parts").at(0).at("metrics").size(), 2U);
 }
 
 // Of comparisons with too few pairs the one that lacks most is named; where all have enough, the difference that needs fewest seeds.

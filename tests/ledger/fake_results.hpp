@@ -34,11 +34,12 @@ class FakeJournal {
     raw(line.dump() + "\n");
   }
   void raw(const std::string& text) const { std::ofstream(results_ / path_, std::ios::app) << text; }
-  void metric(const std::string& name, const std::string& axis = "step", bool timing = false, int revision = 1) {
+  void metric(const std::string& name, const std::string& axis = "step", bool timing = false, int revision = 1,
+              const std::string& goal = "min") {
     write({{"t", "metric"},
            {"name", name},
            {"axis", axis},
-           {"goal", "min"},
+           {"goal", goal},
            {"unit", timing ? "s" : ""},
            {"timing", timing},
            {"definition", "of a test"},

@@ -15,10 +15,10 @@
 #include "core/error.hpp"
 #include "core/option_schema.hpp"
 #include "experiment/compare/comparison_part.hpp"
-#include "experiment/compare/evidence.hpp"
 #include "experiment/compare/frontier.hpp"
 #include "experiment/compare/more_seeds.hpp"
 #include "experiment/compare/sample_comparison.hpp"
+#include "experiment/evidence/evidence.hpp"
 #include "experiment/trials/metric_words.hpp"
 #include "registry/ledger/database.hpp"
 
@@ -132,13 +132,17 @@ void keep_metrics(ComparedPart& part, const std::vector<bool>& keep) {
     for (auto& row : *rows) filter(row.values);
 }
 
+// Where metrics are named: those, and beside them the counts of evidence.
 void choose_metrics(Comparison& comparison, const NamesOfPart& asked) {
   for (auto& part : comparison.parts) {
     const auto named = asked.find(part.name);
     const auto names = named == asked.end() ? std::vector<std::string>() : named->second;
     std::vector<bool> keep;
-    for (size_t i = 0; i < part.metrics.size(); ++i)
-      keep.push_back(asked.empty() ? shown_unasked(part, i) : std::find(names.begin(), names.end(), part.metrics[i].name) != names.end());
+    for (size_t i = 0; i < part.metrics.size(); ++i) {
+      const bool counts = part.metrics[i].goal == "none" && (asked.empty() || !names.empty());
+      const bool named_one = std::find(names.begin(), names.end(), part.metrics[i].name) != names.end();
+      keep.push_back(named_one || ((asked.empty() || counts) && shown_unasked(part, i)));
+    }
     keep_metrics(part, keep);
   }
   auto& parts = comparison.parts;
@@ -225,7 +229,8 @@ Comparison compare(SQLite::Database& database, const ComparisonRequest& request)
   comparison.cost = cost_of(evidence, facts);
   std::vector<int64_t> seeds(evidence.cells.size());
   for (const auto& trial : evidence.trials) comparison.seeds = std::max(comparison.seeds, ++seeds[trial.cell]);
-  comparison.more_seeds = more_seeds(comparison);
+  for (const auto& trial : evidence.removed) comparison.seeds = std::max(comparison.seeds, ++seeds[trial.cell]);
+  comparison.more_seeds = more_seeds(comparison, evidence);
   return comparison;
 }
 

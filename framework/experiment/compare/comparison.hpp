@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "core/json.hpp"
-#include "experiment/compare/exclusions.hpp"
-#include "experiment/compare/uncontrolled.hpp"
+#include "experiment/evidence/exclusions.hpp"
+#include "experiment/evidence/uncontrolled.hpp"
 #include "experiment/statistics/sample_difference.hpp"
 
 namespace tessera {
@@ -95,12 +95,13 @@ struct MoreSeeds {
   std::vector<std::string> cells;  // of the row
   int64_t pairs = 0, comparisons = 1;
   double least_p = 1;  // the smallest p that so many pairs can give, Holm's correction included
-  int64_t seeds = 0;   // a cell in all: those it has and those to add
+  int64_t seeds = 0;   // a cell in all: those it has and those to add; what `rm` took out comes back by itself
+  bool alike = true;   // all comparisons have so many pairs
 };
 
 struct Comparison {
   std::string experiment, question, baseline, source;  // source: the file as it was named
-  int64_t trials = 0, trials_done = 0, seeds = 0;      // seeds: of the cell that has most
+  int64_t trials = 0, trials_done = 0, seeds = 0;      // seeds: of the cell that has most, removed ones included
   std::vector<ComparedPart> parts;
   std::vector<ComparedSamples> samples;
   int64_t read_scores = 0, unread_scores = 0;  // per-sample scores, where no metric was named

@@ -102,9 +102,11 @@ Json part_json(const ComparedPart& part) {
 }
 
 Json more_seeds_json(const MoreSeeds& more) {
-  return {{"reach", more.reach},     {"part", more.part},   {"metric", more.metric},
-          {"cells", more.cells},     {"pairs", more.pairs}, {"comparisons", more.comparisons},
-          {"least_p", more.least_p}, {"seeds", more.seeds}};
+  Json json = {{"reach", more.reach},     {"part", more.part},   {"metric", more.metric},
+               {"cells", more.cells},     {"pairs", more.pairs}, {"comparisons", more.comparisons},
+               {"least_p", more.least_p}, {"seeds", more.seeds}};
+  if (!more.alike) json["alike"] = false;  // other comparisons have more pairs
+  return json;
 }
 
 }  // namespace

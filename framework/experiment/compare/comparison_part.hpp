@@ -1,9 +1,9 @@
 // One part of a comparison: the cells' tokenizers, or priors, or answers to one sampling request, in one table.
 #pragma once
 #include "experiment/compare/comparison.hpp"
-#include "experiment/compare/evidence.hpp"
 #include "experiment/compare/pairing.hpp"
 #include "experiment/describe/baselines.hpp"
+#include "experiment/evidence/evidence.hpp"
 
 namespace tessera {
 

@@ -9,7 +9,7 @@
 
 #include "experiment/compare/comparison.hpp"
 #include "experiment/compare/comparison_part.hpp"
-#include "experiment/compare/stage_facts.hpp"
+#include "experiment/evidence/stage_facts.hpp"
 
 namespace tessera {
 

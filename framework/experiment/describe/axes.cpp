@@ -38,6 +38,13 @@ Entry varied(const Entry& entry, const std::string& key, const Json& value) {
   return one;
 }
 
+// An element of a list, with its own place where the list stands in a file.
+Entry varied_item(const Entry& list, const std::string& key, size_t i) {
+  auto one = varied(list, key, list.value[i]);
+  if (i < list.item_origins.size()) one.origin = list.item_origins[i];
+  return one;
+}
+
 // In [0, 1), from the stream's name alone.
 double uniform(const std::string& stream) { return static_cast<double>(std::stoull(sha256(stream).substr(0, 13), nullptr, 16)) / 0x1p52; }
 
@@ -59,10 +66,9 @@ void AxisReader::read(const Entry& entry) {
   if (word == "random") return read_random(entry);
   if (word == "exclude") return read_exclusion(entry);
   if (is_table(entry)) return;
-  if (const auto key = tail(entry.key); !key.empty())
-    read_list(entry, key, axis(axes_, key), "the grid");
-  else
-    problem(entry, fmt::format("found {}, expected a table [grid]", shown(entry.value)));
+  const auto key = tail(entry.key);
+  if (key.empty()) return problem(entry, fmt::format("found {}, expected a table [grid]", shown(entry.value)));
+  if (is_option(entry, key)) read_list(entry, key, axis(axes_, key), "the grid");
 }
 
 void AxisReader::read_arm(const Entry& entry) {
@@ -80,10 +86,10 @@ void AxisReader::read_arm(const Entry& entry) {
   if (is_table(entry)) return;
   if (head(key) == "grid") {
     if (tail(key).empty()) return problem(entry, fmt::format("found {}, expected a table [arm.{}.grid]", shown(entry.value), name));
+    if (!is_option(entry, tail(key))) return;
     return read_list(entry, tail(key), axis(grids_of_arms_[name], tail(key)), fmt::format("arm.{}.grid", name));
   }
-  if (reads(head(key)))
-    return problems_.add(entry.key_origin, entry.key, fmt::format("found '{}' in an arm, expected settings or a grid", head(key)));
+  if (!is_option(entry, key)) return;
   arm->layer.entries.push_back({key, entry.value, entry.origin, entry.key_origin, entry.folder});
 }
 
@@ -97,10 +103,17 @@ bool AxisReader::is_name(const Entry& entry, const std::string& name) {
 }
 
 // Keys of options have a section in front: "prior.layers" in [zip] itself reads as the key "layers" of a zip "prior".
-bool AxisReader::is_behind_a_name(const Entry& entry, const std::string& key) {
-  if (key.find('.') != std::string::npos) return true;
-  problems_.add(entry.key_origin, entry.key,
-                fmt::format("found no name before the option, expected it in a table [{}.<name>]", head(entry.key)));
+bool AxisReader::is_option(const Entry& entry, const std::string& key) {
+  const auto table = head(entry.key);
+  const bool named = table != "grid" && table != "random";
+  if (is_reserved(head(key)))
+    problems_.add(entry.key_origin, entry.key,
+                  fmt::format("found '{}' in [{}], expected an option{}", head(key), named ? table + "." + head(tail(entry.key)) : table,
+                              reads(head(key)) ? "" : ": it is said once for all cells, at the top of the file"));
+  else if (named && key.find('.') == std::string::npos)
+    problems_.add(entry.key_origin, entry.key, fmt::format("found no name before the option, expected it in a table [{}.<name>]", table));
+  else
+    return true;
   return false;
 }
 
@@ -112,13 +125,15 @@ bool AxisReader::is_list(const Entry& entry) {
 
 void AxisReader::read_list(const Entry& entry, const std::string& key, Axis& axis, const std::string& layer_name) {
   if (!is_list(entry)) return;
-  for (auto value = entry.value.begin(); value != entry.value.end(); ++value) {
-    if (std::find(entry.value.begin(), value, *value) != value) {
-      problem(entry, fmt::format("found {} twice, expected different values", shown(*value)));
+  for (size_t i = 0; i < entry.value.size(); ++i) {
+    const auto item = varied_item(entry, key, i);
+    const auto before = entry.value.begin() + static_cast<std::ptrdiff_t>(i);
+    if (std::find(entry.value.begin(), before, item.value) != before) {
+      problems_.add(item.origin, entry.key, fmt::format("found {} twice, expected different values", shown(item.value)));
       continue;
     }
-    const auto label = label_of(key, *value);
-    axis.points.push_back({label, {layer_name, {varied(entry, key, *value)}}, {{key, label}}, entry.key_origin});
+    const auto label = label_of(key, item.value);
+    axis.points.push_back({label, {layer_name, {item}}, {{key, label}}, item.origin});
   }
 }
 
@@ -130,19 +145,21 @@ void AxisReader::read_zip(const Entry& entry) {
   }
   if (key.empty()) return problem(entry, fmt::format("found {}, expected tables [zip.<name>] of lists", shown(entry.value)));
   empty_zips_.erase(name);
-  if (!is_name(entry, name) || !is_behind_a_name(entry, key)) return;
+  if (!is_name(entry, name) || !is_option(entry, key)) return;
   if (reads(name))
     return problems_.add(entry.key_origin, entry.key,
                          fmt::format("found a zip of the name '{}', which another axis has, expected another", name));
   axis(axes_, name);  // its place among the axes
-  if (is_list(entry)) zips_[name].push_back(varied(entry, key, entry.value));
+  if (!is_list(entry)) return;
+  zips_[name].push_back(varied(entry, key, entry.value));
+  zips_[name].back().item_origins = entry.item_origins;
 }
 
 void AxisReader::read_ablation(const Entry& entry) {
   const auto name = head(tail(entry.key)), key = tail(tail(entry.key));
   if (name.empty() || (key.empty() && !is_table(entry)))
     return is_table(entry) ? void() : problem(entry, fmt::format("found {}, expected tables [ablate.<name>]", shown(entry.value)));
-  if (!is_name(entry, name) || !(is_table(entry) || is_behind_a_name(entry, key))) return;
+  if (!is_name(entry, name) || !(is_table(entry) || is_option(entry, key))) return;
   if (name == "unchanged") {
     if (refused_names_.insert("ablate.unchanged").second)
       problems_.add(entry.key_origin, "ablate.unchanged", "found the name of the cell in which nothing is ablated, expected another");
@@ -173,6 +190,7 @@ void AxisReader::read_random(const Entry& entry) {
   if (part != "min" && part != "max" && part != "log" && part != "values")
     return problem(entry, fmt::format("found {}, expected {{min, max}}, {{min, max, log}} or {{values}}", shown(entry.value)));
   const auto key = rest.substr(0, dot);
+  if (!is_option(entry, key)) return;
   auto range = std::find_if(ranges_.begin(), ranges_.end(), [&](const Range& r) { return r.key == key; });
   if (range == ranges_.end()) range = ranges_.insert(range, {key, {}});
   range->parts[part] = entry;
@@ -203,9 +221,9 @@ void AxisReader::multiply_arms() {
       for (const auto& grid : grids_of_arms_[arm.label]) {
         for (const auto& entry : arm.layer.entries)
           if (entry.key == grid.name && !grid.points.empty())
-            problems_.add(
-                entry.key_origin, entry.key,
-                fmt::format("found in arm.{0} and in arm.{0}.grid ({1}), expected in one of them", arm.label, grid.points[0].origin));
+            problems_.add(entry.key_origin, entry.key,
+                          fmt::format("found in arm.{0} and in arm.{0}.grid ({1}), expected in one of them", arm.label,
+                                      grid.points[0].layer.entries[0].key_origin));
         std::vector<AxisPoint> next;
         for (const auto& point : points)
           for (const auto& value : grid.points) {
@@ -238,12 +256,12 @@ void AxisReader::join_zips() {
     auto& points = axis(axes_, name).points;
     for (size_t i = 0; i < first.value.size(); ++i) {
       std::vector<Entry> entries;
-      for (const auto& list : lists) entries.push_back(varied(list, list.key, list.value[i]));
+      for (const auto& list : lists) entries.push_back(varied_item(list, list.key, i));
       const auto label = label_of(entries);
       if (std::any_of(points.begin(), points.end(), [&](const AxisPoint& p) { return p.label == label; }))
-        problem(first, fmt::format("found {} twice, expected different values", label));
+        problems_.add(entries[0].origin, first.key, fmt::format("found {} twice, expected different values", label));
       else
-        points.push_back({label, {"zip." + name, std::move(entries)}, {{name, label}}, first.key_origin});
+        points.push_back({label, {"zip." + name, entries}, {{name, label}}, entries[0].origin});
     }
   }
 }
@@ -285,7 +303,7 @@ std::vector<Entry> AxisReader::draw(const std::string& stream) {
     const auto& place = range.parts.begin()->second;
     if (const auto values = range.parts.find("values"); values != range.parts.end()) {
       const auto& list = values->second.value;
-      entries.push_back(varied(place, range.key, list[static_cast<size_t>(u * static_cast<double>(list.size()))]));
+      entries.push_back(varied_item(values->second, range.key, static_cast<size_t>(u * static_cast<double>(list.size()))));
       continue;
     }
     const auto &least = range.parts.at("min").value, &most = range.parts.at("max").value;

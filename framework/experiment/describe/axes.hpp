@@ -42,7 +42,7 @@ class AxisReader {
   void read_zip(const Entry& entry);
   void read_ablation(const Entry& entry);
   bool is_name(const Entry& entry, const std::string& name);
-  bool is_behind_a_name(const Entry& entry, const std::string& key);
+  bool is_option(const Entry& entry, const std::string& key);
   void read_random(const Entry& entry);
   void read_exclusion(const Entry& entry);
   bool is_list(const Entry& entry);

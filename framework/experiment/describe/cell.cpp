@@ -170,8 +170,6 @@ class Resolver {
       expected = fmt::format("an option of {} '{}'", selector->noun, cell_.plugins.at(selector->kind)->id);
     else if (declarations_.has_section(section))
       expected = fmt::format("an option of [{}]", section);
-    else if (section == "run")
-      expected = "an option of a cell: [run] says how the whole experiment runs";
     auto keys = all_keys();
     // What stands at the top of a file, and its tables.
     if (section.empty()) keys.insert(keys.end(), {"question", "seeds", "baseline", "extends"});
@@ -239,8 +237,12 @@ class Resolver {
     for (auto& [key, setting] : cell_.settings) {
       if (!setting.schema || std::find(failed_.begin(), failed_.end(), key) != failed_.end()) continue;
       if (const auto error = setting.schema->check(setting.value)) {
-        const auto carried = carried_.find(key);
-        problem(setting.origin, key, carried == carried_.end() ? *error : fmt::format("{}; carried over to {}", *error, carried->second));
+        auto text = *error;
+        if (const auto carried = carried_.find(key); carried != carried_.end()) text += "; carried over to " + carried->second;
+        if (const auto entry = current_.find(key); entry != current_.end() && entry->second.varied && setting.origin == kCommandLine &&
+                                                   setting.schema->is_list() && !setting.value.is_array())
+          text += fmt::format("; commas between values make a grid, one list is {}='[…]'", key);
+        problem(setting.origin, key, text);
         continue;
       }
       setting.value = setting.schema->normalised(setting.value);

@@ -14,14 +14,7 @@ namespace tessera {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr const char* kCommandLine = "command line";
-// Words at the top of an experiment file that are neither settings nor axes.
 constexpr int64_t kMostSeeds = 10000;
-const std::vector<std::string> kReserved = {"question", "extends", "seeds", "baseline", "run"};
-
-bool is_reserved(const std::string& word) {
-  return AxisReader::reads(word) || std::find(kReserved.begin(), kReserved.end(), word) != kReserved.end();
-}
 
 bool beneath(const std::string& key, const std::string& prefix) {
   return key == prefix || (key.size() > prefix.size() && key.compare(0, prefix.size(), prefix) == 0 && key[prefix.size()] == '.');
@@ -29,7 +22,8 @@ bool beneath(const std::string& key, const std::string& prefix) {
 
 std::vector<Entry> entries_of(const ConfigFile& file, const fs::path& folder) {
   std::vector<Entry> entries;
-  for (const auto& entry : file.entries) entries.push_back({entry.key, entry.value, entry.origin, entry.key_origin, folder});
+  for (const auto& entry : file.entries)
+    entries.push_back({entry.key, entry.value, entry.origin, entry.key_origin, folder, false, entry.item_origins});
   return entries;
 }
 
@@ -317,6 +311,11 @@ class Reader {
 }  // namespace
 
 std::string head(const std::string& key) { return key.substr(0, key.find('.')); }
+
+bool is_reserved(const std::string& word) {
+  static const std::set<std::string> whole = {"question", "extends", "seeds", "baseline", "run"};
+  return AxisReader::reads(word) || whole.count(word) != 0;
+}
 
 std::string tail(const std::string& key) {
   const auto dot = key.find('.');

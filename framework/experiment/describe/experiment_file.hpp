@@ -14,14 +14,18 @@
 
 namespace tessera {
 
+// The origin of what was said there.
+inline constexpr const char* kCommandLine = "command line";
+
 // One assignment with its place.
 struct Entry {
   std::string key;  // "prior.train.steps"
   Json value;
-  std::string origin;            // of the value: "quickstart.toml:14:9" or "command line"
-  std::string key_origin;        // of the key
-  std::filesystem::path folder;  // what a relative path in the value is relative to
-  bool varied = false;           // by a grid, zip, ablation or random search
+  std::string origin;                          // of the value: "quickstart.toml:14:9" or "command line"
+  std::string key_origin;                      // of the key
+  std::filesystem::path folder;                // what a relative path in the value is relative to
+  bool varied = false;                         // by a grid, zip, ablation or random search
+  std::vector<std::string> item_origins = {};  // of a list in a file: where each of its elements stands
 };
 
 struct Layer {
@@ -60,6 +64,9 @@ struct Experiment {
 // A key up to its first dot, and what is behind it; the latter is empty where there is none.
 std::string head(const std::string& key);
 std::string tail(const std::string& key);
+
+// Words at the top of a file that are no settings: axes, and what holds for the whole experiment.
+bool is_reserved(const std::string& word);
 
 // Collects errors of meaning, so that all of them are shown at once.
 class Problems {

@@ -242,6 +242,18 @@ size_t Plan::count(StageState state) const {
   return static_cast<size_t>(std::count_if(stages.begin(), stages.end(), [&](const PlannedStage& s) { return s.state == state; }));
 }
 
+PlanCost Plan::cost() const {
+  PlanCost total;
+  for (const auto& stage : stages) {
+    if (stage.state != StageState::to_run || !stage.cost) continue;
+    ++total.known;
+    total.alike += stage.cost->differences == 0;
+    total.seconds += stage.cost->seconds;
+    total.cpu_seconds += stage.cost->cpu_seconds;
+  }
+  return total;
+}
+
 Plan make_plan(const Experiment& experiment, const Declarations& declarations, const Checker& check, const fs::path& results) {
   Plan plan{experiment.name, experiment.question, experiment.source, experiment.baseline, experiment.seeds, {}, {}, {}, {}, {}, {}};
   Problems problems;
@@ -367,6 +379,12 @@ Json plan_json(const Plan& plan) {
                                {"measured", stage.cost->measured},
                                {"differences", stage.cost->differences}};
   }
+  const auto cost = plan.cost();
+  const Json total = {{"seconds", cost.seconds},
+                      {"cpu_seconds", cost.cpu_seconds},
+                      {"stages_to_run", plan.count(StageState::to_run)},
+                      {"stages_known", cost.known},
+                      {"stages_alike", cost.alike}};
   return {{"experiment", plan.experiment},
           {"question", plan.question},
           {"source", plan.source},
@@ -375,6 +393,7 @@ Json plan_json(const Plan& plan) {
           {"cells", cells},
           {"trials", trials},
           {"stages", stages},
+          {"cost", cost.known > 0 ? total : Json()},
           {"lapsed", lapsed},
           {"problems", plan.problems}};
 }

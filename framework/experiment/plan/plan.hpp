@@ -45,6 +45,12 @@ struct PlannedTrial {
   std::map<std::string, std::string> stages;  // slot -> key
 };
 
+// Of all stages to run, one after another, by stages measured before.
+struct PlanCost {
+  double seconds = 0, cpu_seconds = 0;
+  size_t known = 0, alike = 0;  // stages with an estimate; those of them whose options were measured as they are
+};
+
 struct Plan {
   std::string experiment, question, source, baseline;
   std::vector<int64_t> seeds;
@@ -59,6 +65,7 @@ struct Plan {
   // For humans: "" where all trials need it, "masked", "masked, halton", "5 cells"; with the seed where that tells it apart.
   std::string users(const PlannedStage& stage) const;
   size_t count(StageState state) const;
+  PlanCost cost() const;
   // Stages whose scalars compare have the same: one kind and its plugins, on data and tokens made in one way, whatever the seed.
   std::string comparable(const PlannedStage& stage) const;
   // "plugins conv, vq, gpt, scan_line", for failures that none of them can be blamed for.

@@ -67,10 +67,14 @@ std::string cells_text(const Plan& plan, size_t width) {
   std::vector<size_t> shown;
   std::vector<std::string> same;
   for (size_t column = 0; column < titles.size(); ++column) {
-    std::set<std::string> values;
-    for (const auto& row : all) values.insert(row[column]);
-    // A refused cell has no tokens and no order; that is no difference.
-    if (values.size() > 1) values.erase("");
+    std::set<std::string> values, unmeasured;
+    for (size_t i = 0; i < all.size(); ++i) (plan.answers[i].value("ok", false) ? values : unmeasured).insert(all[i][column]);
+    // A refused cell has no tokens and no order, and its parts no size; that is no difference.
+    for (const auto& value : unmeasured)
+      if (std::none_of(values.begin(), values.end(),
+                       [&](const std::string& one) { return one == value || one.rfind(value + " (", 0) == 0; }) &&
+          (values.empty() || (!value.empty() && value != "?")))
+        values.insert(value);
     if (all.size() > 1 && values.size() == 1 && titles[column] != "stages")
       same.push_back(titles[column] + " " + *values.begin());
     else
@@ -139,15 +143,7 @@ std::string stages_text(const Plan& plan, size_t width) {
 }
 
 std::string cost_text(const Plan& plan, size_t width) {
-  double seconds = 0, cpu_seconds = 0;
-  size_t known = 0, alike = 0;
-  for (const auto& stage : plan.stages) {
-    if (stage.state != StageState::to_run || !stage.cost) continue;
-    ++known;
-    alike += stage.cost->differences == 0;
-    seconds += stage.cost->seconds;
-    cpu_seconds += stage.cost->cpu_seconds;
-  }
+  const auto [seconds, cpu_seconds, known, alike] = plan.cost();
   const auto to_run = plan.count(StageState::to_run);
   if (to_run == 0) return "";
   if (known == 0) return "\n" + wrapped("Cost: unknown, no stage of these kinds has been measured in this results folder", width, 0);

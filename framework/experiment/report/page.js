@@ -275,9 +275,10 @@
     const more = comparison.more_seeds;
     if (!more) return null;
     const arms = more.comparisons > 1 ? `, corrected for ${more.comparisons} arms` : '';
-    const pairs = more.pairs === 1 ? '1 pair' : `${more.pairs} pairs`;
+    const which = (more.alike ?? true) ? '' : ` (of ${joined(more.cells)} in ${more.part} ${more.metric})`;
+    const pairs = (more.pairs === 1 ? '1 pair' : `${more.pairs} pairs`) + which;
     return [make('p', {}, more.reach ? `${pairs} cannot reach p = 0.05${arms}: the least is ${short(more.least_p)}. More seeds can:`
-      : `Next to be seen, with more seeds: the difference of ${joined(more.cells)} in ${more.part} ${more.metric}, if it is what it seems:`),
+      : `Next to be seen, with ${more.seeds} seeds: the difference of ${joined(more.cells)} in ${more.part} ${more.metric}, if it is what it seems:`),
     make('pre', {}, `tessera retry ${shellWord(data.experiment)} --seeds ${more.seeds}`)];
   }
 

@@ -1,0 +1,66 @@
+#include "cli/compare/frontier_text.hpp"
+
+#include <fmt/format.h>
+
+#include "cli/text_table.hpp"
+
+namespace tessera {
+namespace {
+
+std::string standing(const FrontierPoint& point) {
+  if (point.on_frontier) return "on the frontier";
+  std::string text = "dominated by ";
+  bool first = true;
+  for (const auto& rival : point.dominated_by) {
+    text += fmt::format("{}{}{}", first ? "" : ", ", fmt::join(rival.cells, " = "), rival.decided ? "" : " (?)");
+    first = false;
+  }
+  return text;
+}
+
+std::string frontier_text(const Frontier& frontier, size_t width, bool& undecided) {
+  TextTable table({{""}, {frontier.cost.name, true}, {frontier.quality.name, true}, {"n", true}, {""}});
+  for (const auto& point : frontier.points) {
+    table.add({fmt::format("{}", fmt::join(point.cells, " = ")), format_estimate(point.cost), format_estimate(point.quality),
+               std::to_string(point.quality.n), standing(point)});
+    for (const auto& rival : point.dominated_by) undecided = undecided || !rival.decided;
+  }
+  const auto title =
+      fmt::format("{}: {} {} for {} per image{}", frontier.part, frontier.quality.name, frontier.quality.goal == "max" ? "↑" : "↓",
+                  frontier.cost.name, frontier.cost.timing ? ", by the clock of one environment" : "");
+  return "\n" + wrapped(title, width, 0) + table.text(2, width);
+}
+
+}  // namespace
+
+std::string frontiers_text(const Comparison& comparison, size_t width) {
+  std::string text = comparison.experiment + ": cost and quality\n";
+  bool undecided = false, any = false;
+  for (const auto& frontier : comparison.frontiers) {
+    if (frontier.environments > 1) {
+      text += "\n" +
+              wrapped(fmt::format(
+                          "{}: no frontier by {}: the samples were made in {} environments, and seconds compare within one alone. compare "
+                          "lists how they differ.",
+                          frontier.part, frontier.cost.name, frontier.environments),
+                      width, 0);
+      continue;
+    }
+    text += frontier_text(frontier, width, undecided);
+    any = true;
+  }
+  if (!any)
+    return text + "\n" +
+           wrapped(
+               "No part has both a cost and a quality that was asked for: samples have, once they are evaluated, of metrics of samples.",
+               width, 0);
+  text += "\n" + wrapped("Dominated: another cell is no dearer and better, or cheaper and no worse, by their means over n distinct stages.",
+                         width, 0);
+  if (undecided)
+    text +=
+        wrapped("(?) The 95 % interval of the difference in quality, paired by seed, does not say so, or there is none: it may be chance.",
+                width, 0);
+  return text;
+}
+
+}  // namespace tessera

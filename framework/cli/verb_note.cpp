@@ -1,8 +1,0 @@
-// note: a sentence on a trial, a cell, an experiment or a stage; `show` prints it.
-#include "cli/marking.hpp"
-
-namespace tessera {
-
-int verb_note(const Verb& verb, const std::vector<std::string>& arguments) { return mark(verb, "note", arguments); }
-
-}  // namespace tessera
