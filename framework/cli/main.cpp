@@ -1,5 +1,7 @@
 // tessera: the front. Plans, schedules, records, compares; links no LibTorch and opens no plugin, so it starts at once.
 #include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -7,11 +9,13 @@
 #include <cstring>
 #include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "cli/verb.hpp"
 #include "core/error.hpp"
 #include "core/fault.hpp"
+#include "core/files.hpp"
 #include "core/option_schema.hpp"
 #include "core/text_table.hpp"
 #include "experiment/describe/run_policy.hpp"
@@ -62,6 +66,12 @@ int dispatch(const std::vector<std::string>& arguments) {
   unknown_verb(arguments[0]);
 }
 
+// Whether standard output is no pipe whose reader has gone.
+bool is_read() {
+  pollfd out{STDOUT_FILENO, POLLOUT, 0};
+  return ::poll(&out, 1, 0) < 0 || (out.revents & POLLERR) == 0;
+}
+
 // Where stderr is gone nothing can be said, and nothing is thrown. Behind what was printed, also where both go into one file.
 void complain(const std::string& text) {
   std::fflush(stdout);
@@ -72,7 +82,9 @@ void complain(const std::string& text) {
 }  // namespace tessera
 
 int main(int argc, char** argv) {
+  tessera::open_standard_descriptors();
   std::signal(SIGPIPE, SIG_IGN);  // writes fail, nothing is killed in the middle
+  int write_error = 0;
   int code = static_cast<int>(tessera::ExitCode::run_failed);
   try {
     code = tessera::dispatch({argv + 1, argv + argc});
@@ -81,13 +93,20 @@ int main(int argc, char** argv) {
     code = static_cast<int>(error.code());
   } catch (const std::filesystem::filesystem_error& error) {
     tessera::complain(error.path1().string() + ": " + error.code().message());
+  } catch (const std::system_error& error) {
+    // Of what could not be printed is spoken below.
+    if (std::ferror(stdout))
+      write_error = error.code().value();
+    else
+      tessera::complain(error.what());
   } catch (const std::exception& error) {
-    // `tessera ls | head` ends quietly: nobody reads on. Of a full disk is spoken below.
-    if (errno != EPIPE && !std::ferror(stdout)) tessera::complain(error.what());
+    tessera::complain(error.what());
   }
-  // What could not be written was not said.
-  if ((std::fflush(stdout) != 0 || std::ferror(stdout)) && errno != EPIPE) {
-    tessera::complain(std::string("standard output: ") + std::strerror(errno));
+  // What could not be written was not said. `tessera ls | head` ends quietly: nobody reads on.
+  const bool earlier = std::ferror(stdout) != 0;
+  if (std::fflush(stdout) != 0) write_error = errno;
+  if ((earlier || write_error != 0) && write_error != EPIPE && tessera::is_read()) {
+    tessera::complain(std::string("standard output: ") + (write_error != 0 ? std::strerror(write_error) : "cannot be written"));
     code = static_cast<int>(tessera::ExitCode::run_failed);
   }
   return code;

@@ -100,6 +100,11 @@ std::string unwritable(const std::filesystem::path& folder) {
   return existing.string() + " cannot be written: " + std::generic_category().message(errno) + "; change its owner, or name another folder";
 }
 
+void open_standard_descriptors() {
+  for (int number = 0; number <= 2; ++number)
+    if (::fcntl(number, F_GETFD) < 0 && errno == EBADF) ::open("/dev/null", O_RDWR);  // takes the lowest number that is free
+}
+
 std::filesystem::path executable_folder() { return std::filesystem::read_symlink("/proc/self/exe").parent_path(); }
 
 std::filesystem::path cache_folder() {

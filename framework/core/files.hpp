@@ -40,6 +40,10 @@ std::filesystem::path temporary_beside(const std::filesystem::path& path);
 // change its owner, or name another folder". Empty: it can.
 std::string unwritable(const std::filesystem::path& folder);
 
+// Opens descriptors 0 to 2 on /dev/null where they are closed: else the first files opened get their numbers, and what is printed.
+// For the beginning of main().
+void open_standard_descriptors();
+
 // The folder of the running program, links resolved.
 std::filesystem::path executable_folder();
 // $XDG_CACHE_HOME/tessera or ~/.cache/tessera; TESSERA_CACHE overrides it. Not created here.

@@ -117,7 +117,6 @@ std::optional<std::string> OptionSchema::check(const Json& value) const {
                         : element_fits(*this, element, value);
   if (fits) return std::nullopt;
   std::string text = "found " + shown(value) + ", expected " + expectation();
-  if (is_list() && element_fits(*this, element, value)) return text + "; did you mean " + to_line(Json::array({value})) + "?";
   if (element == "choice" && value.is_string())
     if (auto meant = did_you_mean(value.get<std::string>(), choices)) text += "; did you mean " + to_line(*meant) + "?";
   return text;

@@ -205,6 +205,7 @@ ExitCode dispatch(const std::vector<std::string>& arguments) {
 }  // namespace tessera
 
 int main(int argc, char** argv) {
+  tessera::open_standard_descriptors();
   tessera::load_cuda();
   try {
     tessera::leave(tessera::dispatch({argv + 1, argv + argc}));

@@ -91,6 +91,12 @@ void throw_ledger_error(const fs::path& file, const SQLite::Exception& error) {
     case SQLITE_FULL:
       throw Error(ExitCode::ledger,
                   fmt::format("{}: the disk is full. Nothing is lost: the journals are recorded when there is room", name));
+    case SQLITE_IOERR: {
+      std::error_code none;
+      const bool full = fs::space(file.parent_path(), none).available == 0 && !none;
+      throw Error(ExitCode::ledger,
+                  fmt::format("{}: {}{}", name, error.what(), full ? ": the disk is full; make room, nothing is lost" : ""));
+    }
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM: throw Error(ExitCode::ledger, fmt::format("{}: cannot be opened or written ({})", name, error.what()));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 #include <regex>
 
 #include "cli_fixture.hpp"
@@ -86,7 +87,15 @@ TEST_F(Cli, WhatCannotBeWrittenIsAFailureUnlessNobodyReads) {
     const auto status = child.wait(Clock::now() + std::chrono::seconds(60)).value();
     return std::pair(status.code, child.drain_err());
   };
+  std::vector<int> layers(40);
+  std::iota(layers.begin(), layers.end(), 1);
   EXPECT_EQ(shell("bin/tessera --help > /dev/full"), std::pair(1, std::string("tessera: standard output: No space left on device\n")));
+  const auto large = fmt::format("bin/tessera plan e.toml grid.prior.layers='[{}]' --json > /dev/full", fmt::join(layers, ","));
+  EXPECT_EQ(shell(large), std::pair(1, std::string("tessera: standard output: No space left on device\n"))) << "said once";
+  // What is printed into nothing goes into no file that is opened later.
+  EXPECT_EQ(shell("bin/tessera run e.toml --results closed >&- 2>&- <&-").first, 0);
+  EXPECT_EQ(shell("bin/tessera db check --results closed > said; cat said >&2").second.find("behind"), std::string::npos);
+  EXPECT_EQ(shell("cat closed/fronts/*.jsonl | grep -v '^{' >&2; true").second, "");
   const auto [code, err] = shell("set -o pipefail; bin/tessera plan e.toml --json | true");
   EXPECT_EQ(err, "");
 }

@@ -149,6 +149,11 @@ TEST_F(RunControl, RetryFailedLeavesWhatWasInterrupted) {
   }
   EXPECT_EQ(left, 1U);
   EXPECT_EQ(failed, 1U);
+  std::filesystem::remove_all(folder_.path() / "results" / "stages");  // so that no failure is on record
+  ASSERT_EQ(call({"db", "rebuild"}).status.code, 0);
+  const auto nothing = call({"retry", "e", "--failed"}).out;
+  EXPECT_EQ(nothing.rfind("e: no stage of this plan failed at its last attempt; ", 0), 0U) << nothing;
+  EXPECT_NE(nothing.find(" stages are not finished (interrupted, or new): leave out --failed to go on\n"), std::string::npos) << nothing;
 }
 
 TEST_F(RunControl, MoreSeedsAddOnlyWhatIsNew) {
@@ -162,10 +167,27 @@ TEST_F(RunControl, MoreSeedsAddOnlyWhatIsNew) {
   for (const auto& stage : plan.at("stages")) seconds += stage.contains("cost") ? stage.at("cost").at("seconds").get<double>() : 0;
   EXPECT_NEAR(plan.at("cost").at("seconds").get<double>(), seconds, 1e-9 * seconds);
   EXPECT_EQ(plan.at("cost").at("stages_known"), 14);
-  EXPECT_EQ(call({"retry", "e", "--failed"}).out, "e: the last attempt of no stage failed, so nothing is to be done\n");
+  EXPECT_EQ(call({"retry", "e", "--failed"}).out, "e: no stage of this plan failed at its last attempt\n");
+  const auto none = parse_json(call({"retry", "e", "--failed", "--json"}).out, "retry");
+  for (const auto& stage : none.at("stages")) EXPECT_EQ(stage.at("outcome"), "reused");
   EXPECT_EQ(call({"plan", "e.toml", "--seeds", "3", "seeds=2"}).err,
             "tessera: command line: found --seeds 3 and seeds=2, expected one of them\n");
+  EXPECT_EQ(call({"plan", "e.toml", "-j", "3", "run.jobs=2"}).err,
+            "tessera: command line: found --jobs 3 and run.jobs=2, expected one of them\n");
   EXPECT_EQ(call({"retry", "e", "--seeds", "3", "--json"}).status.code, 0) << "after a run with --seeds 2";
+  EXPECT_EQ(call({"retry", "e"}).status.code, 0) << "whose words are those of a run with --seeds 2 and seeds=3";
+  // A shorter list is no shorter memory: the seeds of the file come first again.
+  folder_.write("l.toml", "seeds = [0, 2, 5]\n" + kThreeArms);
+  ASSERT_EQ(call({"run", "l.toml", "--json"}).status.code, 0);
+  for (const char* seeds : {"5", "2", "4"}) ASSERT_EQ(call({"retry", "l", "--seeds", seeds, "--json"}).status.code, 0);
+  std::set<int64_t> listed;
+  for (const auto& trial : parse_json(call({"ls", "l", "--json"}).out, "ls")) listed.insert(trial.at("seed").get<int64_t>());
+  EXPECT_EQ(listed, (std::set<int64_t>{0, 1, 2, 5}));
+  // Another file of the same name.
+  std::filesystem::create_directory(folder_.path() / "other");
+  folder_.write("other/l.toml", kThreeArms);
+  EXPECT_NE(call({"plan", "other/l.toml"}).err.find("l.toml; now other/l.toml takes its place"), std::string::npos);
+  EXPECT_EQ(call({"plan", "l.toml"}).err, "");
   EXPECT_EQ(parse_json(call({"ls", "e", "--json"}).out, "ls").size(), 9U);
   EXPECT_NE(call({"plan", "e.toml", "--seeds", "none"}).err.find("command line: seeds: found \"none\""), std::string::npos);
 }

@@ -33,7 +33,7 @@ TEST(OptionSchema, TextsOfWhatDoesNotFit) {
   EXPECT_EQ(*schema("string").check(Json::array()), "found [], expected string");
   EXPECT_EQ(*schema("file").check(3), "found 3, expected path of a file");
   EXPECT_EQ(*schema("float[]", {{"min", 0}}).check({1.0, -1.0}), "found [1.0,-1.0], expected list of numbers of at least 0.0");
-  EXPECT_EQ(*schema("int[]").check(3), "found 3, expected list of integers; did you mean [3]?");
+  EXPECT_EQ(*schema("int[]").check(3), "found 3, expected list of integers");
   EXPECT_EQ(*schema("choice", {{"choices", {"cosine", "linear"}}}).check("cosin"),
             "found \"cosin\", expected one of \"cosine\", \"linear\"; did you mean \"cosine\"?");
   EXPECT_EQ(*schema("choice", {{"choices", {"cosine", "linear"}}}).check("step"), "found \"step\", expected one of \"cosine\", \"linear\"");

@@ -44,14 +44,14 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"ListWithoutBrackets",
                   "sampling.requests = \"free\"\n",
                   {},
-                  "e.toml:5:21: sampling.requests: found \"free\", expected list of strings; did you mean [\"free\"]?"},
+                  "e.toml:5:21: sampling.requests: found \"free\", expected list of strings; a list is [\"free\"]"},
         ErrorCase{"ListByCommas",
                   "",
                   {"sampling.requests=free,top_half"},
-                  "command line: sampling.requests: found \"free\", expected list of strings; did you mean [\"free\"]?; commas between "
-                  "values make a grid, one list is sampling.requests='[…]'\n"
-                  "command line: sampling.requests: found \"top_half\", expected list of strings; did you mean [\"top_half\"]?; commas "
-                  "between values make a grid, one list is sampling.requests='[…]'"},
+                  "command line: sampling.requests: found \"free\", expected list of strings; commas make a grid, a list is "
+                  "sampling.requests='[\"free\", …]'\n"
+                  "command line: sampling.requests: found \"top_half\", expected list of strings; commas make a grid, a list is "
+                  "sampling.requests='[\"top_half\", …]'"},
         ErrorCase{
             "GridValue", "[grid]\nprior.layers = [3, 4,\n  0]\n", {}, "e.toml:7:3: prior.layers: found 0, expected integer from 1 to 64"},
         ErrorCase{"ZipValue",
@@ -66,6 +66,25 @@ INSTANTIATE_TEST_SUITE_P(
                   "[arm]\nprior.layers = 2\n",
                   {},
                   "e.toml:6:7: arm.prior.layers: found no name before the option, expected it in a table [arm.<name>]"},
+        ErrorCase{"ArmWithoutNameDeep",
+                  "[arm]\nprior.train.steps = 2\n",
+                  {},
+                  "e.toml:6:13: arm.prior.train.steps: found no name before the option, expected it in a table [arm.<name>]"},
+        ErrorCase{"OptionWithoutItsSection",
+                  "[arm.a]\nlayers = 3\n[arm.b]\n",
+                  {},
+                  "e.toml:6:1: layers: found an unknown key, expected a section that exists"},
+        ErrorCase{"SeedsInTheGridOfAnArm",
+                  "[arm.a.grid]\nseeds = [1, 2]\n",
+                  {},
+                  "e.toml:6:1: arm.a.grid.seeds: found 'seeds' in [arm.a.grid], expected an option: it is said once for all cells, at the "
+                  "top of the file"},
+        ErrorCase{
+            "RunInRandom",
+            "[random]\ncap = 2\nrun.jobs = {min = 1, max = 2}\n",
+            {},
+            "e.toml:7:13: random.run.jobs.min: found 'run' in [random], expected an option: it is said once for all cells, at the top "
+            "of the file"},
         ErrorCase{"SeedsInAnArm",
                   "[arm.a]\nseeds = 2\n",
                   {},
@@ -239,6 +258,12 @@ INSTANTIATE_TEST_SUITE_P(
             {},
             "e.toml:9:7: prior.label_smoothing: found an unknown key, expected an option of prior plugin 'maskgit'; the plugin is set at "
             "e.toml:7:16: vary the key in [arm.<name>.grid] of the arms that have it, or leave these cells out by [[exclude]]"},
+        ErrorCase{
+            "GridOfAKeyThatThePluginLacks",
+            "[grid]\nsampling.steps = [2, 4]\n",
+            {},
+            "e.toml:6:10: sampling.steps: found an unknown key, expected an option of sampling plugin 'scan_line'; the plugin is set at "
+            "e.toml:4:19: vary the key in [arm.<name>.grid] of the arms that have it, or leave these cells out by [[exclude]]"},
         ErrorCase{"RandomWithoutCap",
                   "[random]\nprior.layers = {min = 1, max = 3}\n",
                   {},

@@ -151,7 +151,21 @@ TEST(SignFlip, RandomFlipsAgreeWithAll) {
   EXPECT_FALSE(paired_difference({1, 2, 4}, false).p);
 }
 
+// A draw of 64 signs is not enough for 80 differences: with the others left alone p would be far from the normal approximation.
+TEST(SignFlip, EveryDifferenceIsFlipped) {
+  std::mt19937_64 random(7);
+  std::normal_distribution<double> normal(0.15, 1);
+  std::vector<double> differences;
+  double sum = 0, squares = 0;
+  for (int i = 0; i < 80; ++i) {
+    differences.push_back(normal(random) + (i >= 64 ? 0.5 : 0));
+    sum += differences.back(), squares += differences.back() * differences.back();
+  }
+  EXPECT_NEAR(random_sign_flip_p(differences), std::erfc(std::abs(sum) / std::sqrt(2 * squares)), 0.005);
+}
+
 TEST(PairedDifference, SaysWhatItCannotSay) {
+  EXPECT_FALSE(paired_difference({1e308, 1e308}).p) << "their sum is no number";
   EXPECT_FALSE(paired_difference({}).p);
   const auto one = paired_difference({0.5});
   EXPECT_DOUBLE_EQ(one.p.value(), 1);

@@ -152,7 +152,7 @@ TEST(Plan, CellsWithAWrongValueAreRefusedInTheTable) {
   EXPECT_EQ(plan.trials.size(), 3U);
   EXPECT_EQ(plan.problems.size(), 1U) << "said once";
   const auto text = plan_text(plan, 120);
-  EXPECT_NE(text.find("6 cells x 1 seed = 3 trials"), std::string::npos) << text;
+  EXPECT_NE(text.find("3 of 6 cells x 1 seed = 3 trials"), std::string::npos) << text;
   size_t refused = 0;
   for (auto at = text.find("refused\n"); at != std::string::npos; at = text.find("refused\n", at + 1)) ++refused;
   EXPECT_EQ(refused, 3U) << text;
@@ -294,6 +294,10 @@ TEST(Plan, CostIsReadOffTheNearestMeasuredStage) {
   // Another network is as much slower as it is larger: four times the parameters of what was published, four times the steps.
   EXPECT_DOUBLE_EQ(cost(wide, "prior", {measured(small, "prior", 10, 4 * 786'432)})->seconds, 160);
   EXPECT_DOUBLE_EQ(cost(large, "prior", {measured(small, "prior", 10, 4 * 786'432)})->seconds, 40) << "the same options, the same size";
+  const auto deep = planner.plan(kThreeArms, {"prior.train.steps=200", "prior.width=256", "prior.layers=8", "prior.heads=8"});
+  const auto largest = cost(deep, "prior", {measured(small, "prior", 10, 4 * 786'432)});
+  EXPECT_EQ(largest->differences, 3);
+  EXPECT_DOUBLE_EQ(largest->seconds, 160) << "by its size, however many options differ";
   EXPECT_FALSE(cost(large, "prior", {measured(small, "tokenizer", 10)}));
 }
 

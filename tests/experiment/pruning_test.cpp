@@ -85,6 +85,17 @@ TEST(Pruning, AValueThatIsToldAgainDecidesNothing) {
   EXPECT_TRUE(pruner.report("g", "c", 4, 3.0));
 }
 
+// An infinite loss is a number, if a bad one; NaN is none.
+TEST(Pruning, InfinityIsANumber) {
+  Pruner pruner({"median", "prior", "validation_loss", 0, 1, 3});
+  pruner.recall("g", "a", 10, 1.0);
+  pruner.complete("g", "a");
+  EXPECT_FALSE(pruner.report("g", "b", 5, std::numeric_limits<double>::infinity())) << "nobody is at step 5";
+  EXPECT_EQ(pruner.report("g", "b", 10, std::numeric_limits<double>::infinity()).value(),
+            "its best validation_loss up to step 10 is inf, above 1, the median of 1 complete ones there");
+  EXPECT_EQ(pruner.report("g", "c", 5, kNan).value(), "validation_loss has been no number up to step 5");
+}
+
 TEST(Pruning, NoneStopsNothing) {
   Pruner pruner({"none", "prior", "validation_loss", 0, 1, 2});
   for (int i = 0; i < 5; ++i) EXPECT_FALSE(pruner.report("g", std::to_string(i), 1, i));

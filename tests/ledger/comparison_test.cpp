@@ -176,27 +176,140 @@ TEST_F(Comparisons, MoreSeedsAreCountedForAllArmsAndNotWhereTheyAddNoPair) {
       << text;
 }
 
-// What `rm` took out comes back with the next run: no other seed has to take its place.
-TEST_F(Comparisons, MoreSeedsCountOnRemovedTrials) {
+// What `rm` took out, and what was begun and not finished, comes with the next run: no other seed has to take its place.
+TEST_F(Comparisons, MoreSeedsCountOnTheSeedsAskedFor) {
   declare({"causal", "masked", "halton"});
+  const auto add = [&](const std::string& cell, int seed, const std::string& state) {
+    const auto key = fmt::format("{}-{}", cell, seed);
+    trial(cell, seed, {{"prior", "p-" + key}, {"evaluation.prior", key}});
+    make({"prior", "p-" + key, {}, {{"torch", "2.11"}}, "ab12", {}, {}, state});
+    if (state == "done") make({"evaluation", key, {{"bits", 4.0 + 0.1 * seed * (cell[0] - 100)}}});
+  };
   for (int seed = 0; seed < 5; ++seed)
-    for (const std::string cell : {"causal", "masked", "halton"}) {
-      const auto key = fmt::format("{}-{}", cell, seed);
-      trial(cell, seed, {{"evaluation.prior", key}});
-      make({"evaluation", key, {{"bits", 4.0 + 0.1 * seed * (cell[0] - 100)}}});
-    }
+    for (const std::string cell : {"causal", "masked", "halton"}) add(cell, seed, "done");
   EXPECT_EQ(json().at("more_seeds").at("seeds"), 7);
-  ASSERT_EQ(tessera("rm quick/masked/4 --yes").second, 0);
-  const auto more = json().at("more_seeds");
-  EXPECT_EQ(more.at("cells"), Json({"masked"}));
+  ASSERT_EQ(tessera("rm quick/halton/4 --yes").second, 0);
+  auto more = json().at("more_seeds");
+  EXPECT_EQ(more.at("cells"), Json({"halton"})) << "of two that need as many seeds the one with fewer pairs";
   EXPECT_EQ(more.at("pairs"), 4);
   EXPECT_EQ(more.at("seeds"), 7);
+  EXPECT_EQ(json().at("parts").at(0).at("rows").at(2).at("pairs_coming"), 1);
   EXPECT_NE(
-      tessera("compare quick").first.find("  4 pairs (of masked in prior bits) cannot reach p = 0.05, corrected for 2 arms: the least is"),
+      tessera("compare quick").first.find("  4 pairs (of halton in prior bits) cannot reach p = 0.05, corrected for 2 arms: the least is"),
       std::string::npos);
   ASSERT_EQ(tessera("rm quick/causal/3 --yes").second, 0);
   EXPECT_EQ(json().at("more_seeds").at("pairs"), 3);
   EXPECT_EQ(json().at("more_seeds").at("seeds"), 7) << "seeds 3 and 4, of one cell each";
+
+  for (const std::string cell : {"causal", "masked", "halton"}) add(cell, 5, "interrupted");
+  add("causal", 6, "done"), add("masked", 6, "failed"), add("halton", 6, "interrupted");
+  const auto found = json();
+  EXPECT_EQ(found.at("parts").at(0).at("rows").at(1).at("pairs_coming"), 2) << "masked: seeds 3 and 5";
+  EXPECT_EQ(found.at("parts").at(0).at("rows").at(2).at("pairs_coming"), 4) << "halton: seeds 3, 4, 5 and 6";
+  EXPECT_EQ(found.at("more_seeds").at("cells"), Json({"masked"})) << "whose seed 6 failed";
+  EXPECT_EQ(found.at("more_seeds").at("seeds"), 7 + 1);
+}
+
+// What was removed and is not asked for any more does not come back.
+TEST_F(Comparisons, RemovedTrialsOfOtherSeedsAreNotCountedOn) {
+  declare({"causal", "masked"});
+  const auto add = [&](FakeJournal& front, int seed) {
+    for (const std::string cell : {"causal", "masked"})
+      FakeResults::trial(front, "quick", cell, seed, {{"evaluation.prior", fmt::format("{}-{}", cell, seed)}});
+  };
+  for (int seed = 0; seed < 10; ++seed) {
+    add(front_, seed);
+    for (const std::string cell : {"causal", "masked"})
+      make({"evaluation", fmt::format("{}-{}", cell, seed), {{"bits", 4.0 + 0.1 * seed * (cell[0] - 100)}}});
+  }
+  ASSERT_EQ(tessera("rm quick/masked --yes").second, 0);
+  auto later = results_.front("later", 4e9);
+  FakeResults::declare(later, "quick", {"causal", "masked"});
+  for (int seed = 0; seed < 3; ++seed) add(later, seed);
+  EXPECT_EQ(json().at("more_seeds").at("pairs"), 3);
+  EXPECT_EQ(json().at("more_seeds").at("seeds"), 6);
+}
+
+// Seeds that share a stage are one cluster: what is no number is left out of its mean, not the whole of it.
+TEST_F(Comparisons, ANanLeavesItsClusterAsItIs) {
+  declare({"causal", "masked"});
+  for (int seed = 0; seed < 3; ++seed) {
+    trial("causal", seed, {{"evaluation.prior", "one"}});
+    trial("masked", seed, {{"evaluation.prior", fmt::format("m{}", seed)}});
+    make({"evaluation", fmt::format("m{}", seed), {{"bits", seed == 1 ? Json("nan") : Json(5.0 + seed)}}});
+  }
+  make({"evaluation", "one", {{"bits", 4.0}}});
+  const auto row = json().at("parts").at(0).at("rows").at(1).at("values").at("bits");
+  EXPECT_EQ(row.at("paired").at("n"), 1);
+  EXPECT_DOUBLE_EQ(row.at("difference").get<double>(), (1 + 3) / 2.0);
+}
+
+// One samples stage for all seeds has one pair, whatever more seeds there are.
+TEST_F(Comparisons, PinnedSamplesAskForNoSeeds) {
+  declare({"causal", "masked"});
+  for (int seed = 0; seed < 3; ++seed)
+    for (const std::string cell : {"causal", "masked"})
+      trial(cell, seed, {{"samples.free", "s-" + cell}, {"evaluation.samples.free", "e-" + cell}});
+  for (const std::string cell : {"causal", "masked"}) {
+    make({"samples", "s-" + cell, {}});
+    make({"evaluation", "e-" + cell, {{"frechet", cell == "causal" ? 1.0 : 2.0}}});
+  }
+  EXPECT_TRUE(json().at("more_seeds").is_null());
+  EXPECT_NE(block("What the differences rest on").find("share one samples.free in each cell"), std::string::npos);
+}
+
+// Real data scored with other options is another row; over tokenizers of one setting it is pooled.
+TEST_F(Comparisons, RealDataHasARowForEachSettingOfItsOwn) {
+  declare({"few", "many"});
+  for (const std::string cell : {"few", "many"}) {
+    trial(cell, 0, {{"evaluation.samples.free", "e-" + cell}, {"evaluation.calibration", "c-" + cell}});
+    make({"evaluation", "e-" + cell, {{"frechet", 3.0}}});
+    make({"evaluation",
+          "c-" + cell,
+          {{"real.frechet", cell == "few" ? 1.5 : 0.5}},
+          {{"torch", "2.11"}},
+          "ab12",
+          {{"options", {{"sampling.count", cell == "few" ? 8 : 16}, {"evaluate.batch", 64}}}}});
+  }
+  const auto text = block("samples.free\n");
+  EXPECT_NE(text.find("  real data: real (sampling.count=8)   1      1.5"), std::string::npos) << text;
+  EXPECT_NE(text.find("  real data: real (sampling.count=16)  1"), std::string::npos) << text;
+  EXPECT_EQ(text.find("all tokenizers"), std::string::npos);
+}
+
+// What a table of differences leaves out, and Holm counts; a baseline that has no number.
+TEST_F(Comparisons, WhatTheDifferencesLeaveOutIsSaid) {
+  declare({"causal", "masked", "same"});
+  for (int seed = 0; seed < 3; ++seed)
+    for (const std::string cell : {"causal", "masked", "same"}) {
+      const auto key = fmt::format("{}-{}", cell, seed);
+      Json stages = {{"evaluation.prior", key}};
+      if (cell != "causal") stages["evaluation.samples.free"] = "s-" + key;
+      trial(cell, seed, stages);
+      make({"evaluation", key, {{"bits", 4.0 + (cell == "masked" ? 1 + 0.1 * seed : 0)}}});
+      if (cell != "causal") make({"evaluation", "s-" + key, {{"frechet", 2.0}}});
+    }
+  EXPECT_EQ(json().at("notes"),
+            Json({"prior bits: no difference at any seed, but counted by Holm: same.",
+                  "samples.free: no difference is counted, for the baseline causal has no number there: masked; same."}));
+  EXPECT_NE(tessera("export quick --format markdown").first.find("no difference at any seed"), std::string::npos);
+}
+
+// Where an answer orders by cells it is in the order of the file.
+TEST_F(Comparisons, CellsKeepTheOrderOfTheFile) {
+  declare({"masked", "causal"});
+  for (const std::string cell : {"causal", "masked"}) {
+    trial(cell, 0, {{"prior", "p-" + cell}, {"evaluation.prior", cell}});
+    make({"prior", "p-" + cell, {{"loss", 1.0}}});
+    make({"evaluation", cell, {{"bits", 4.0}}});
+  }
+  for (const char* arguments : {"export quick bits --format json", "query @scores quick bits --json", "query @curve quick loss --json",
+                                "query @provenance quick --json"}) {
+    const auto rows = Json::parse(tessera(arguments).first);
+    ASSERT_GE(rows.size(), 2U) << arguments;
+    EXPECT_EQ(rows.at(0).at("cell"), "masked") << arguments;
+    EXPECT_EQ(rows.at(1).at("cell"), "causal") << arguments;
+  }
 }
 
 // Of how many images a number comes stands in the heading, be it asked for or not.
@@ -229,7 +342,7 @@ TEST_F(Comparisons, MoreSeedsNamesTheFurthestToReachAndTheNearestToSee) {
   EXPECT_EQ(more.at("reach"), true);
   EXPECT_EQ(more.at("cells"), Json({"halton"}));
   EXPECT_EQ(more.at("pairs"), 4);
-  EXPECT_EQ(more.at("seeds"), 6 + 7 - 4);
+  EXPECT_EQ(more.at("seeds"), 7) << "halton's seeds 4 and 5 come with them";
 
   for (int seed = 6; seed < 10; ++seed) {
     add("causal", seed, 1, 1);

@@ -12,9 +12,11 @@ class Frontiers : public Comparisons {
       const std::string key = fmt::format("{}-{}", name, seed);
       trial(name, seed, {{"samples.free", "s-" + key}, {"evaluation.samples.free", "e-" + key}});
       make({"samples", "s-" + key, {{"evaluations", evaluations}, {"time_s", 0.5 * evaluations}}, env});
-      make({"evaluation", "e-" + key, {{"frechet", frechet[static_cast<size_t>(seed)]}}});
+      make({"evaluation", "e-" + key, {{"frechet", value(frechet[static_cast<size_t>(seed)])}, {"images", images}}});
     }
   }
+  static Json value(double number) { return std::isinf(number) ? Json("inf") : Json(number); }
+  double images = 8;  // that the next cell is scored on
 };
 
 TEST_F(Frontiers, SaysWhoIsDominatedByWhomAndWhereItMayBeChance) {
@@ -42,6 +44,32 @@ samples.free: frechet ↓ for evaluations per image
   EXPECT_EQ(json().at("frontiers"), Json::array()) << "where nobody asked";
 }
 
+TEST_F(Frontiers, OfTwoInfiniteCellsTheCheaperOneDominates) {
+  declare({"causal", "masked"});
+  cell("causal", 64, {INFINITY, INFINITY, INFINITY});
+  cell("masked", 12, {INFINITY, INFINITY, INFINITY});
+  const auto points = json("compare quick --frontier").at("frontiers").at(0).at("points");
+  EXPECT_EQ(points.at(0).at("cells"), Json({"masked"}));
+  EXPECT_TRUE(points.at(0).at("on_frontier"));
+  EXPECT_FALSE(points.at(1).at("on_frontier"));
+}
+
+// More samples make a smaller Fréchet distance of the same model: no verdict.
+TEST_F(Frontiers, SetsOfUnequalSizeDecideNothing) {
+  declare({"few", "many"});
+  cell("few", 12, {3.0, 3.1, 3.2});
+  images = 16;
+  cell("many", 12, {1.0, 1.1, 1.2});
+  const auto point = json("compare quick --frontier").at("frontiers").at(0).at("points").at(1);
+  EXPECT_EQ(point.at("cells"), Json({"few"}));
+  EXPECT_FALSE(point.at("dominated_by").at(0).at("decided"));
+  const std::string note = "samples.free: cells are scored on sets of unequal size (images 8 to 16): ";
+  EXPECT_NE(tessera("compare quick --frontier").first.find(note), std::string::npos);
+  EXPECT_NE(block("What the differences rest on").find("  " + note), std::string::npos);
+  EXPECT_EQ(json().at("notes").at(0).get<std::string>().rfind(note, 0), 0U);
+  EXPECT_NE(block("samples.free\n").find("images"), std::string::npos) << "a column, not the heading";
+}
+
 // A cell whose mean is worse because it has the harder seeds, and which is better at each seed that both have: it may be chance.
 TEST_F(Frontiers, AMeanOverOtherSeedsDecidesNothing) {
   declare({"causal", "deep"});
@@ -67,7 +95,7 @@ TEST_F(Frontiers, SecondsOfTwoEnvironmentsDoNotCompare) {
   const auto text = tessera("compare quick --frontier").first;
   EXPECT_NE(text.find(R"(
 samples.free: no frontier by time_s: the samples were made in 2 environments, and seconds compare
-within one alone. compare lists how they differ.
+within one alone: compare lists how they differ.
 )"),
             std::string::npos)
       << text;

@@ -71,9 +71,9 @@ Differences from causal, paired by seed: over other trainings
     PROGRAM retry quick --seeds 6 --results FOLDER
 
 Differences from causal, paired by sample (95 % intervals)
-  metric, arm  samples  models        Δ     these models    other trainings  both
+  metric, arm  samples  models        Δ   these models    other trainings  both
   samples.free nearest ↓
-    masked           3       2  +0.0833  -0.275 … +0.442  +0.0833 … +0.0833
+    masked           3       2  +0.0833  -0.28 … +0.44  +0.0833 … +0.0833
   these models: over other samples, for the models as they are trained; other trainings: over other
   seeds, on these samples; both: over other seeds and other samples.
   samples.free nearest ↓: 1 sample of masked left out, which some model has no number of.

@@ -72,6 +72,36 @@ TEST_F(Controlled, EveryUncontrolledDifferenceIsListedAndStrictRefuses) {
   EXPECT_EQ(json().at("controls").at("uncontrolled"), 7);
 }
 
+// Seeds that ran on another number of threads, in both cells: means have it, pairs do not.
+TEST_F(Controlled, WhatDiffersBetweenSeedsAloneIsTold) {
+  declare({"causal", "masked"});
+  for (int seed : {0, 1, 2})
+    for (const std::string cell : {"causal", "masked"}) {
+      const std::string key = fmt::format("{}-{}", cell, seed);
+      trial(cell, seed, {{"prior", "p-" + key}, {"evaluation.prior", "e-" + key}});
+      make({"prior",
+            "p-" + key,
+            {{"loss", 1.0}},
+            {{"torch", "2.11"}, {"threads", seed == 0 ? 2 : 1}},
+            "ab12",
+            {},
+            {},
+            "done",
+            1,
+            0,
+            5 + seed});
+      make({"evaluation", "e-" + key, {{"bits", 4.0 + seed}}});
+    }
+  EXPECT_EQ(block("What else differed"), R"(What else differed
+  causal, masked: threads 1, not 2 as at the first seed, in prior at seeds 1, 2: between seeds, not
+  within pairs
+  Within pairs nothing uncontrolled is on record.
+)");
+  EXPECT_EQ(tessera("compare quick --strict").second, 0);
+  EXPECT_EQ(json().at("controls").at("differences").at(0).at("between_seeds"), true);
+  EXPECT_EQ(json().at("controls").at("uncontrolled"), 0);
+}
+
 TEST_F(Controlled, WhatFollowsFromAnOptionIsExpected) {
   for (const std::string cell : {"causal", "masked"}) {
     if (cell == "causal")

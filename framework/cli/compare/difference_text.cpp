@@ -18,9 +18,10 @@ constexpr size_t kMostLeftOutShown = 12;
 // p-values are probabilities: three digits behind the point are enough, and none is 0.
 std::string p_text(const std::optional<double>& p) { return !p ? "" : *p < 0.0005 ? "<0.001" : fmt::format("{:.3f}", *p); }
 
-std::string missing_text(const PairedDifference& paired, int64_t comparisons) {
+// Beyond the seeds that are asked for already.
+std::string missing_text(const PairedDifference& paired, int64_t comparisons, int64_t coming) {
   const auto missing = pairs_missing(paired, comparisons);
-  return !missing ? "" : std::isinf(*missing) ? ">10000" : fmt::format("{:.0f}", *missing);
+  return !missing ? "" : std::isinf(*missing) ? ">10000" : fmt::format("{:.0f}", std::max(0.0, *missing - static_cast<double>(coming)));
 }
 
 std::string interval_text(double mean, double half_width, const Estimate& e) {
@@ -109,7 +110,7 @@ std::string beyond_reach(const MoreSeeds& more) {
 std::string more_seeds_text(const Comparison& comparison, const CommonOptions& common, size_t width) {
   if (!comparison.more_seeds) return "";
   const auto& more = *comparison.more_seeds;
-  const auto added = more.seeds > comparison.seeds ? counted(more.seeds - comparison.seeds, "more seed") : "the removed trials";
+  const auto added = more.seeds > comparison.seeds ? counted(more.seeds - comparison.seeds, "more seed") : "the seeds asked for";
   const auto said = more.reach ? fmt::format("{}; {} can:", beyond_reach(more), exact_pairs(more.comparisons))
                                : fmt::format("Next to be seen, with {}: the difference of {} in {} {}, if it is what it seems:", added,
                                              fmt::join(more.cells, " = "), more.part, more.metric);
@@ -138,7 +139,8 @@ int64_t add_differences(const Comparison& comparison, TextTable& table) {
         titled = true;
         table.add({fmt::format("  {}", fmt::join(row.cells, " = ")), std::to_string(e.n), format_difference(e.mean, e),
                    interval_text(e.mean, *e.half_width, e), p_text(paired.p), p_text(row.values[i]->p_holm),
-                   paired.detectable ? format_number(*paired.detectable) : "", missing_text(paired, row.values[i]->comparisons)});
+                   paired.detectable ? format_number(*paired.detectable) : "",
+                   missing_text(paired, row.values[i]->comparisons, row.coming_pairs)});
       }
     }
   return fewest;
@@ -178,6 +180,7 @@ std::string differences_text(const Comparison& comparison, const CommonOptions& 
 
 std::vector<std::string> caveats(const Comparison& comparison) {
   auto sentences = pinned_sentences(comparison);
+  sentences.insert(sentences.end(), comparison.notes.begin(), comparison.notes.end());
   if (comparison.more_seeds && comparison.more_seeds->reach) sentences.push_back(beyond_reach(*comparison.more_seeds) + ".");
   std::vector<std::string> left_out;
   for (const auto& one : comparison.excluded) left_out.push_back(fmt::format("{}/{} ({} {})", one.cell, one.seed, one.slot, one.state));
@@ -202,6 +205,7 @@ std::vector<std::string> pinned_sentences(const Comparison& comparison) {
 std::string conditions_text(const Comparison& comparison, size_t width) {
   std::string text;
   for (const auto& sentence : pinned_sentences(comparison)) text += wrapped(sentence, width, 2);
+  for (const auto& note : comparison.notes) text += wrapped(note, width, 2);
   text += shared_text(comparison, width);
   return text.empty() ? "" : "\nWhat the differences rest on\n" + text;
 }
@@ -239,13 +243,17 @@ std::string sample_differences_text(const Comparison& comparison, size_t width) 
     }
     if (metric != title) table.heading(metric);
     title = metric;
-    // To the place of the widest interval, which is the most that is known.
+    // The difference to the place of the widest interval, which is the most that is known; each interval to its own.
     Estimate place = models;
-    place.deviation = d.both_half_width ? *d.both_half_width : trainings.half_width ? *trainings.half_width : *models.half_width;
-    table.add({"  " + cells, std::to_string(d.samples), std::to_string(trainings.n), format_difference(models.mean, place),
-               interval_text(models.mean, *models.half_width, place),
-               trainings.half_width ? interval_text(trainings.mean, *trainings.half_width, place) : "",
-               d.both_half_width ? interval_text(models.mean, *d.both_half_width, place) : ""});
+    const auto interval = [&place](double mean, double half_width) {
+      place.deviation = half_width;
+      return interval_text(mean, half_width, place);
+    };
+    const auto these_models = interval(models.mean, *models.half_width);
+    const auto other_trainings = trainings.half_width ? interval(trainings.mean, *trainings.half_width) : "";
+    const auto both = d.both_half_width ? interval(models.mean, *d.both_half_width) : "";
+    table.add({"  " + cells, std::to_string(d.samples), std::to_string(trainings.n), format_difference(models.mean, place), these_models,
+               other_trainings, both});
   }
   if (comparison.unread_scores > 0)
     notes += wrapped(fmt::format("{} per-sample scores were not read: name a metric (tessera compare {} METRIC) to compare them.",
@@ -273,12 +281,18 @@ std::string controls_text(const Comparison& comparison, size_t width) {
   size_t shown = 0;
   for (const auto& one : controls.differences) {
     if (++shown > kMostLeftOutShown) break;
-    text += wrapped(one.follows.empty() ? "uncontrolled: " + sentence(one) : fmt::format("{}: follows from {}", sentence(one), one.follows),
+    text += wrapped(is_uncontrolled(one)  ? "uncontrolled: " + sentence(one)
+                    : one.follows.empty() ? sentence(one)
+                                          : fmt::format("{}: follows from {}", sentence(one), one.follows),
                     width, 2);
   }
   if (controls.differences.size() > kMostLeftOutShown)
     text += fmt::format("  and {} more: --json lists them all\n", controls.differences.size() - kMostLeftOutShown);
-  if (controls.uncontrolled() == 0)
+  const bool between = std::any_of(controls.differences.begin(), controls.differences.end(),
+                                   [](const auto& one) { return one.where == FactDifference::between; });
+  if (controls.uncontrolled() == 0 && between)
+    text += wrapped("Within pairs nothing uncontrolled is on record.", width, 2);
+  else if (controls.uncontrolled() == 0)
     text += wrapped(
         "Nothing uncontrolled is on record: plugin code, data, library, machine, threads, precision and steps agree but for what options "
         "ask.",

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/text_table.hpp"
+#include "experiment/compare/comparison_notes.hpp"
 
 namespace tessera {
 namespace {
@@ -40,7 +43,7 @@ std::string frontiers_text(const Comparison& comparison, size_t width) {
     if (frontier.environments > 1) {
       text += "\n" +
               wrapped(fmt::format(
-                          "{}: no frontier by {}: the samples were made in {} environments, and seconds compare within one alone. compare "
+                          "{}: no frontier by {}: the samples were made in {} environments, and seconds compare within one alone: compare "
                           "lists how they differ.",
                           frontier.part, frontier.cost.name, frontier.environments),
                       width, 0);
@@ -56,6 +59,11 @@ std::string frontiers_text(const Comparison& comparison, size_t width) {
                width, 0);
   text += "\n" + wrapped("Dominated: another cell is no dearer and better, or cheaper and no worse, by their means over n distinct stages.",
                          width, 0);
+  for (const auto& part : comparison.parts) {
+    const bool shown =
+        std::any_of(comparison.frontiers.begin(), comparison.frontiers.end(), [&](const auto& one) { return one.part == part.name; });
+    if (const auto unequal = unequal_sets(part); shown && unequal) text += wrapped(*unequal + " (?) stands there, too.", width, 0);
+  }
   if (undecided)
     text +=
         wrapped("(?) The 95 % interval of the difference in quality, paired by seed, does not say so, or there is none: it may be chance.",

@@ -18,7 +18,7 @@ void refuse_uncontrolled(const Controls& controls) {
   std::string text = fmt::format("compare --strict: found {} uncontrolled difference{}, expected none:", controls.uncontrolled(),
                                  controls.uncontrolled() == 1 ? "" : "s");
   for (const auto& one : controls.differences)
-    if (one.follows.empty()) text += "\n  " + sentence(one);
+    if (is_uncontrolled(one)) text += "\n  " + sentence(one);
   throw Error(ExitCode::run_failed, text);
 }
 

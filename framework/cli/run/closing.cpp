@@ -12,6 +12,7 @@
 #include "core/files.hpp"
 #include "core/png.hpp"
 #include "experiment/pictures/picture_grid.hpp"
+#include "experiment/plan/past_runs.hpp"
 #include "registry/ledger/database.hpp"
 
 namespace tessera {
@@ -53,6 +54,18 @@ std::vector<Picture> draw_pictures(const Plan& plan, const CommonOptions& common
     }
   }
   return pictures;
+}
+
+void warn_of_other_source(const Plan& plan, const CommonOptions& common) {
+  const auto file = ledger_file(common.results);
+  if (!fs::exists(file)) return;
+  try {
+    auto database = open_read_only(file);
+    if (const auto former = with_ledger_errors(file, [&] { return other_source(database, plan); }))
+      fmt::print(stderr, "tessera: warning: {} was last run from {}; now {} takes its place, and cells that it does not have are retired\n",
+                 plan.experiment, *former, plan.source);
+  } catch (const Error&) {  // who records says what is wrong
+  }
 }
 
 void print_closing(const Plan& plan, const RunSummary& summary, const CommonOptions& common) {

@@ -31,6 +31,9 @@ struct Picture {
 // <results>/pictures/<experiment>-<request>.png of every request.
 std::vector<Picture> draw_pictures(const Plan& plan, const CommonOptions& common);
 
+// Says on stderr where an experiment of this name was last run from another file.
+void warn_of_other_source(const Plan& plan, const CommonOptions& common);
+
 // The comparison table, the pictures, the cost, the ledger's place and three commands to try next.
 void print_closing(const Plan& plan, const RunSummary& summary, const CommonOptions& common);
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/ledger/ledger_access.hpp"
+#include "cli/run/closing.hpp"
 #include "cli/workbench.hpp"
 #include "core/error.hpp"
 #include "core/text_table.hpp"
@@ -12,7 +13,9 @@ namespace {
 
 // Where nothing was measured yet, or the ledger cannot be read, a plan is a plan all the same.
 void add_costs(Plan& plan, const CommonOptions& common) {
-  if (plan.count(StageState::to_run) == 0 || !std::filesystem::exists(ledger_file(common.results))) return;
+  if (!std::filesystem::exists(ledger_file(common.results))) return;
+  warn_of_other_source(plan, common);
+  if (plan.count(StageState::to_run) == 0) return;
   try {
     auto database = open_ledger(common);
     const auto measured = measured_stages(database);

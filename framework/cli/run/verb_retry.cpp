@@ -2,6 +2,7 @@
 #include <SQLiteCpp/Statement.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 
 #include "cli/ledger/ledger_access.hpp"
@@ -56,6 +57,23 @@ std::vector<std::string> take_option(std::vector<std::string>& words, const std:
   return values;
 }
 
+// All that was said of seeds, as words at the end: first what --seeds said, then what retries added. Of numbers the last one counts: it
+// lengthens or shortens the list of the file, or one that was said as a word.
+void gather_seeds(std::vector<std::string>& words, const std::string& more) {
+  const std::string key = "seeds=";
+  std::vector<std::string> said;
+  for (const auto& value : take_option(words, "--seeds")) said.push_back(key + value);
+  const auto kept = std::stable_partition(words.begin(), words.end(), [&](const std::string& word) { return word.rfind(key, 0) != 0; });
+  said.insert(said.end(), kept, words.end());
+  words.erase(kept, words.end());
+  words.insert(words.end(), said.begin(), said.end());
+  if (!more.empty()) words.push_back(key + more);
+  const auto is_number = [&](const std::string& word) {
+    return word.rfind(key, 0) == 0 && word.find_first_not_of("0123456789", key.size()) == std::string::npos;
+  };
+  while (words.size() > 1 && is_number(words.back()) && is_number(words[words.size() - 2])) words.erase(words.end() - 2);
+}
+
 }  // namespace
 
 int verb_retry(const Verb& verb, const std::vector<std::string>& arguments) {
@@ -78,11 +96,7 @@ int verb_retry(const Verb& verb, const std::vector<std::string>& arguments) {
     throw Error(ExitCode::bad_config,
                 fmt::format("retry: {}: {}; it is where the run was started", former.folder.string(), error.message()));
 
-  // As words, in turn: each lengthens or shortens what was asked for before it.
-  if (!seeds.empty()) {
-    for (const auto& before : take_option(former.words, "--seeds")) former.words.push_back("seeds=" + before);
-    former.words.push_back("seeds=" + seeds);
-  }
+  gather_seeds(former.words, seeds);
   const Verb run{"run", "FILE [key=value …]", "", nullptr};
   if (!common.plugin_path.empty()) take_option(former.words, "--plugin-path");  // its folder may not be there any more
   CommandLine former_line(run);

@@ -11,7 +11,6 @@
 #include "cli/run/slurm_run.hpp"
 #include "cli/workbench.hpp"
 #include "core/error.hpp"
-#include "core/text.hpp"
 #include "experiment/run/front_journal.hpp"
 #include "experiment/run/gpus.hpp"
 #include "experiment/run/host_threads.hpp"
@@ -127,14 +126,17 @@ int run_experiment(const Experiment& experiment, const RunRequest& request) {
   Workbench bench(common, request.slurm ? request.slurm->devices() : std::vector<std::string>());
   auto plan = make_plan(experiment, bench.declarations(), bench.checker(), common.results);
   if (!plan.problems.empty()) throw Error(plan.problem_code, problems_text(plan));
+  if (!request.adds) warn_of_other_source(plan, common);
   refuse_stale(plan, common.results);
   refuse_kinds(plan, request.kinds);
   if (request.failed_only) keep_failed(plan, recall_failed(common));
   std::FILE* progress = common.json ? stderr : stdout;
-  if (request.failed_only && plan.count(StageState::to_run) == 0 && !common.json) {
+  if (request.failed_only && plan.count(StageState::to_run) == 0) {
     const auto left = plan.count(StageState::not_asked);
-    fmt::print("{}: the last attempt of no stage failed, so nothing is to be done{}\n", plan.experiment,
-               left == 0 ? "" : fmt::format("; {} not finished for other reasons: leave out --failed to go on", counted(left, "stage")));
+    const auto others = left == 1 ? "1 stage is" : fmt::format("{} stages are", left);
+    fmt::print(progress, "{}: no stage of this plan failed at its last attempt{}\n", plan.experiment,
+               left == 0 ? "" : fmt::format("; {} not finished (interrupted, or new): leave out --failed to go on", others));
+    if (common.json) print_json(run_json(plan, {}, {}));
     return 0;
   }
   const auto pruned = plan.count(StageState::pruned);

@@ -258,13 +258,15 @@ int verb_ls(const Verb& verb, const std::vector<std::string>& arguments) {
   read_words(line.words(), request);
   auto database = open_ledger(line.common());
   return with_ledger_errors(ledger_file(line.common().results), [&] {
-    const bool trials = !line.words().empty() || !request.sort.empty() || request.last;
+    const bool trials = !line.words().empty() || !request.sort.empty() || request.last || request.retired;
     if (trials) return list(database, request, line.common());
     const Table table = experiments(database);
     if (line.common().json)
       print_json(to_json(table));
     else
-      fmt::print("{}", table.rows.empty() ? "No experiments yet: tessera run experiments/quickstart.toml\n" : to_text(table));
+      fmt::print("{}", !table.rows.empty()                  ? to_text(table)
+                       : experiment_names(database).empty() ? "No experiments yet: tessera run experiments/quickstart.toml\n"
+                                                            : "All trials were removed: tessera ls --retired lists them\n");
     return 0;
   });
 }

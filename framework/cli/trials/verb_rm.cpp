@@ -3,6 +3,7 @@
 
 #include <boost/program_options.hpp>
 
+#include "cli/command_text.hpp"
 #include "cli/ledger/ledger_access.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
@@ -37,14 +38,23 @@ int verb_rm(const Verb& verb, const std::vector<std::string>& arguments) {
     }
     if (!yes)
       for (const auto& trial : removal.trials) fmt::print("{}\n", trial);
+    const bool one = removal.trials.size() == 1;
     const auto summary =
-        fmt::format("{} {}; {} of their stages are shared with other trials, {} become garbage", yes ? "Removed" : "Would remove",
-                    counted(removal.trials.size(), "trial"), removal.stages_shared, removal.stages_alone);
+        fmt::format("{} {}; {} of {} stages are shared with other trials, {} become garbage", yes ? "Removed" : "Would remove",
+                    counted(removal.trials.size(), "trial"), removal.stages_shared, one ? "its" : "their", removal.stages_alone);
     fmt::print("{}", wrapped(summary, terminal_width(), 0));
+    if (!yes) {
+      fmt::print("Nothing was removed: add --yes\n");
+      return 0;
+    }
     // Commands stay whole.
-    fmt::print("{}",
-               yes ? "Their numbers: tessera ls --retired\nTheir files: tessera cache gc\nRunning the experiment again brings them back\n"
-                   : "Nothing was removed: add --yes\n");
+    const auto command = [&](std::vector<std::string> words) {
+      const auto where = common_words(common);
+      words.insert(words.end(), where.begin(), where.end());
+      return command_text(words);
+    };
+    fmt::print("Numbers: {}\nFiles: {}\nRunning the experiment again brings {} back\n",
+               command({"ls", subject.experiment_name, "--retired"}), command({"cache", "gc"}), one ? "it" : "them");
     return 0;
   });
 }

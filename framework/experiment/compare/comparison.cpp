@@ -14,6 +14,7 @@
 
 #include "core/error.hpp"
 #include "core/option_schema.hpp"
+#include "experiment/compare/comparison_notes.hpp"
 #include "experiment/compare/comparison_part.hpp"
 #include "experiment/compare/frontier.hpp"
 #include "experiment/compare/more_seeds.hpp"
@@ -105,19 +106,9 @@ void add_parts(SQLite::Database& database, const Evidence& evidence, const Compa
   }
 }
 
-// What a table shows when no metric is named: one number a stage. Of those without a goal only what is a count of evidence,
-// the same whole number everywhere.
+// What a table shows when no metric is named: one number a stage, and counts of evidence.
 bool shown_unasked(const ComparedPart& part, size_t metric) {
-  if (part.metrics[metric].by_sample) return false;
-  if (part.metrics[metric].goal != "none") return true;
-  std::optional<double> same;
-  for (const auto& row : part.rows) {
-    if (!row.values[metric]) continue;
-    const auto& e = row.values[metric]->estimate;
-    if (e.n == 0 || e.mean != static_cast<double>(static_cast<int64_t>(e.mean)) || (same && *same != e.mean)) return false;
-    same = e.mean;
-  }
-  return same && part.metrics[metric].unit.empty();
+  return !part.metrics[metric].by_sample && (part.metrics[metric].goal != "none" || is_count(part, metric));
 }
 
 void keep_metrics(ComparedPart& part, const std::vector<bool>& keep) {
@@ -227,10 +218,9 @@ Comparison compare(SQLite::Database& database, const ComparisonRequest& request)
   for (auto& part : comparison.parts) name_revisions(part);
   comparison.controls = controls_of(database, evidence, facts, baselines);
   comparison.cost = cost_of(evidence, facts);
-  std::vector<int64_t> seeds(evidence.cells.size());
-  for (const auto& trial : evidence.trials) comparison.seeds = std::max(comparison.seeds, ++seeds[trial.cell]);
-  for (const auto& trial : evidence.removed) comparison.seeds = std::max(comparison.seeds, ++seeds[trial.cell]);
-  comparison.more_seeds = more_seeds(comparison, evidence);
+  count_coming_pairs(evidence, comparison);
+  comparison.more_seeds = more_seeds(comparison);
+  comparison.notes = notes_of(comparison);
   return comparison;
 }
 

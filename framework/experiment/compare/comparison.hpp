@@ -47,6 +47,7 @@ struct ComparedRow {
   std::string from;                                  // the cell that it is compared with; empty: with none
   bool pooled = false;                               // of real data: its stages are those of several tokenizers, not of seeds alone
   std::vector<int64_t> missing_seeds;                // of its first cell: asked for, and nothing of this part is done
+  int64_t coming_pairs = 0;                          // that seeds asked for already will add when they run
   std::vector<std::string> same_slots;  // stages that it and `from` have in common wherever both have the seed: "data", "tokenizer", …
 };
 
@@ -95,13 +96,13 @@ struct MoreSeeds {
   std::vector<std::string> cells;  // of the row
   int64_t pairs = 0, comparisons = 1;
   double least_p = 1;  // the smallest p that so many pairs can give, Holm's correction included
-  int64_t seeds = 0;   // a cell in all: those it has and those to add; what `rm` took out comes back by itself
+  int64_t seeds = 0;   // a cell in all: those it has, finished or not, and those to add
   bool alike = true;   // all comparisons have so many pairs
 };
 
 struct Comparison {
   std::string experiment, question, baseline, source;  // source: the file as it was named
-  int64_t trials = 0, trials_done = 0, seeds = 0;      // seeds: of the cell that has most, removed ones included
+  int64_t trials = 0, trials_done = 0, seeds = 0;      // seeds: that any cell has, removed trials included
   std::vector<ComparedPart> parts;
   std::vector<ComparedSamples> samples;
   int64_t read_scores = 0, unread_scores = 0;  // per-sample scores, where no metric was named
@@ -112,6 +113,7 @@ struct Comparison {
   std::optional<MoreSeeds> more_seeds;
   std::vector<std::string> retired, retired_trials, removed_trials;  // finished and left out: see Evidence
   std::vector<std::string> unmatched;  // cells that are measured from none: the baseline has none at the same points of the axes
+  std::vector<std::string> notes;      // see comparison_notes.hpp
   ComparedPart cost;                   // processor seconds of each stage of the pipeline
 };
 
@@ -124,17 +126,15 @@ struct ComparisonRequest {
   std::string verb = "compare";  // for errors
 };
 
-// The slot of the stage that scores real data in the place of samples.
-inline constexpr const char* kCalibration = "evaluation.calibration";
-
 // Current cells and published stages only. Throws Error(bad_config) on an unknown experiment or metric, with the nearest name.
 Comparison compare(SQLite::Database& database, const ComparisonRequest& request);
 // One object: experiment, question, baseline, trials, trials_done; parts [{name, metrics, rows, calibration}]: a row has cells, baseline,
 // stages, values {metric: {n, n_nan, nan_seeds, mean, sd, interval95, difference, paired {…, p, p_holm, comparisons, least_p, detectable,
 // pairs_missing}, over_samples, seeds_unpaired}}, pooled where it is and, where it is compared, from, same_stages, seeds_missing,
-// seeds_unpaired (of all its metrics); sample_differences and sample_scores_unread; more_seeds; frontiers (where they were asked for);
-// controls {differences, uncontrolled, budgets}; excluded, retired_cells, retired_trials, removed_trials, cells_without_baseline, pinned;
-// cost (a part). Fields are added, never changed. Numbers that are none are "nan", "inf", "-inf".
+// seeds_unpaired (of all its metrics), pairs_coming where there are any; sample_differences and sample_scores_unread; more_seeds; frontiers
+// (where they were asked for); controls {differences, uncontrolled, budgets}; excluded, retired_cells, retired_trials, removed_trials,
+// cells_without_baseline, pinned; notes, where there are any; cost (a part). Fields are added, never changed. Numbers that are none are
+// "nan", "inf", "-inf".
 Json to_json(const Comparison& comparison);
 
 // The experiment of that name, or the only one that ends with it. Throws Error(bad_config).

@@ -71,6 +71,7 @@ Json row_json(const ComparedPart& part, const ComparedRow& row) {
   json["from"] = row.from;
   json["same_stages"] = row.same_slots;
   json["seeds_unpaired"] = unpaired_json(union_of_unpaired(row));
+  if (row.coming_pairs > 0) json["pairs_coming"] = row.coming_pairs;
   return json;
 }
 
@@ -119,24 +120,26 @@ Json to_json(const Comparison& comparison) {
   for (const auto& one : comparison.pinned)
     pinned.push_back({{"stage", one.slot}, {"cells", one.cells}, {"one", one.one}, {"everywhere", one.everywhere}});
   for (const auto& one : comparison.samples) samples.push_back(samples_json(one));
-  return {{"experiment", comparison.experiment},
-          {"question", comparison.question},
-          {"baseline", comparison.baseline},
-          {"trials", comparison.trials},
-          {"trials_done", comparison.trials_done},
-          {"parts", std::move(parts)},
-          {"sample_differences", std::move(samples)},
-          {"sample_scores_unread", comparison.unread_scores},
-          {"frontiers", std::move(frontiers)},
-          {"controls", to_json(comparison.controls)},
-          {"excluded", to_json(comparison.excluded)},
-          {"retired_cells", comparison.retired},
-          {"retired_trials", comparison.retired_trials},
-          {"removed_trials", comparison.removed_trials},
-          {"cells_without_baseline", comparison.unmatched},
-          {"pinned", std::move(pinned)},
-          {"more_seeds", comparison.more_seeds ? more_seeds_json(*comparison.more_seeds) : Json()},
-          {"cost", part_json(comparison.cost)}};
+  Json json = {{"experiment", comparison.experiment},
+               {"question", comparison.question},
+               {"baseline", comparison.baseline},
+               {"trials", comparison.trials},
+               {"trials_done", comparison.trials_done},
+               {"parts", std::move(parts)},
+               {"sample_differences", std::move(samples)},
+               {"sample_scores_unread", comparison.unread_scores},
+               {"frontiers", std::move(frontiers)},
+               {"controls", to_json(comparison.controls)},
+               {"excluded", to_json(comparison.excluded)},
+               {"retired_cells", comparison.retired},
+               {"retired_trials", comparison.retired_trials},
+               {"removed_trials", comparison.removed_trials},
+               {"cells_without_baseline", comparison.unmatched},
+               {"pinned", std::move(pinned)},
+               {"more_seeds", comparison.more_seeds ? more_seeds_json(*comparison.more_seeds) : Json()},
+               {"cost", part_json(comparison.cost)}};
+  if (!comparison.notes.empty()) json["notes"] = comparison.notes;
+  return json;
 }
 
 }  // namespace tessera

@@ -1,5 +1,7 @@
 #include "experiment/compare/comparison_part.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -176,9 +178,50 @@ void PartBuilder::correct() {
   }
 }
 
+bool is_count(const ComparedPart& part, size_t metric) {
+  const auto& about = part.metrics[metric];
+  if (about.goal != "none" || !about.unit.empty() || about.by_sample) return false;
+  bool any = false;
+  for (const auto& row : part.rows) {
+    if (!row.values[metric]) continue;
+    const auto& e = row.values[metric]->estimate;
+    if (e.n == 0 || !std::isfinite(e.mean) || e.mean != std::trunc(e.mean) || e.deviation.value_or(0) != 0) return false;
+    any = true;
+  }
+  return any;
+}
+
+bool counts_agree(const ComparedPart& part, size_t row, size_t other) {
+  for (size_t i = 0; i < part.metrics.size(); ++i) {
+    const auto &a = part.rows[row].values[i], &b = part.rows[other].values[i];
+    if (a && b && a->estimate.mean != b->estimate.mean && is_count(part, i)) return false;
+  }
+  return true;
+}
+
+namespace {
+
+// Stages of calibration that were made with the same options.
+struct CalibrationGroup {
+  Json options;
+  std::map<std::string, std::vector<Scores>> rows;  // "real" -> by metric of the part
+  std::map<size_t, std::set<int64_t>> stages;       // by cell
+};
+
+// "sampling.count=8": in what the group's options are not those of another group.
+std::string setting_of(const CalibrationGroup& group, const std::vector<CalibrationGroup>& groups) {
+  std::string text;
+  for (const auto& [key, value] : group.options.items())
+    if (std::any_of(groups.begin(), groups.end(), [&, &name = key, &own = value](const auto& other) {
+          return !other.options.contains(name) || other.options.at(name) != own;
+        }))
+      text += fmt::format("{}{}={}", text.empty() ? "" : ", ", key, value.is_string() ? value.get<std::string>() : value.dump());
+  return text;
+}
+
+}  // namespace
+
 std::vector<ComparedRow> calibration_rows(const Evidence& evidence, const ComparedPart& part) {
-  std::vector<std::string> order;
-  std::map<std::string, std::vector<Scores>> found;
   std::unordered_map<int64_t, std::pair<std::string, size_t>> columns;  // metric id -> row and place in the part
   for (const auto& [id, metric] : evidence.metrics) {
     const auto dot = metric.name.find('.');
@@ -186,26 +229,37 @@ std::vector<ComparedRow> calibration_rows(const Evidence& evidence, const Compar
     for (size_t i = 0; i < part.metrics.size(); ++i)
       if (part.metrics[i].name == metric.name.substr(dot + 1)) columns[id] = {metric.name.substr(0, dot), i};
   }
-  std::map<size_t, std::set<int64_t>> stages_of_cell;
+  std::vector<std::string> order;
+  std::vector<CalibrationGroup> groups;
+  std::map<std::string, size_t> place_of_options;
   for (const auto& trial : evidence.trials)
-    for (const auto& [slot, stage] : trial.stages) {
+    for (const auto& [slot, id] : trial.stages) {
       if (evidence.slots[slot] != kCalibration) continue;
-      stages_of_cell[trial.cell].insert(stage);
-      for (const auto& [metric, value, n, numbers] : evidence.stages.at(stage).values) {
+      const auto& stage = evidence.stages.at(id);
+      const auto [place, is_new] = place_of_options.try_emplace(stage.options, groups.size());
+      if (is_new) groups.push_back({try_parse_json(stage.options).value_or(Json::object()), {}, {}});
+      auto& group = groups[place->second];
+      group.stages[trial.cell].insert(id);
+      for (const auto& [metric, value, n, numbers] : stage.values) {
         const auto column = columns.find(metric);
         if (column == columns.end()) continue;
-        const auto [place, is_new] = found.try_emplace(column->second.first, part.metrics.size());
-        if (is_new) order.push_back(place->first);
-        place->second[column->second.second].push_back({trial.seed, stage, value, numbers});
+        const auto& [name, metric_place] = column->second;
+        if (std::find(order.begin(), order.end(), name) == order.end()) order.push_back(name);
+        group.rows.try_emplace(name, part.metrics.size()).first->second[metric_place].push_back({trial.seed, id, value, numbers});
       }
     }
   std::vector<ComparedRow> rows;
-  const bool pooled = std::any_of(stages_of_cell.begin(), stages_of_cell.end(),
-                                  [&](const auto& one) { return one.second != stages_of_cell.begin()->second; });
-  for (const auto& name : order) {
-    rows.push_back(row_of(found[name]));
-    rows.back().pooled = pooled;
-    rows.back().cells = {name};
+  for (const auto& group : groups) {
+    const bool pooled =
+        std::any_of(group.stages.begin(), group.stages.end(), [&](const auto& one) { return one.second != group.stages.begin()->second; });
+    const auto setting = setting_of(group, groups);
+    for (const auto& name : order) {
+      const auto found = group.rows.find(name);
+      if (found == group.rows.end()) continue;
+      rows.push_back(row_of(found->second));
+      rows.back().pooled = pooled;
+      rows.back().cells = {setting.empty() ? name : fmt::format("{} ({})", name, setting)};
+    }
   }
   return rows;
 }

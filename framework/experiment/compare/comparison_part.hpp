@@ -43,7 +43,13 @@ class PartBuilder {
   std::vector<SamplePairing> sample_pairings_;
 };
 
-// One row a kind of calibration ("<row>.<metric>" is how they are recorded), in the columns of the part it stands below.
+// A number of samples, images or sequences: a whole number without goal and unit, the same at all seeds of each row.
+bool is_count(const ComparedPart& part, size_t metric);
+// Whether two rows have the same counts.
+bool counts_agree(const ComparedPart& part, size_t row, size_t other);
+
+// One row a kind of calibration ("<row>.<metric>" is how they are recorded), in the columns of the part it stands below; one each for
+// every setting of the calibration's own options, where cells have several: "real (sampling.count=8)".
 std::vector<ComparedRow> calibration_rows(const Evidence& evidence, const ComparedPart& part);
 
 }  // namespace tessera

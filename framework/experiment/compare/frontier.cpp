@@ -13,8 +13,9 @@ namespace {
 double better_by(const ComparedMetric& metric, double a, double b) { return metric.goal == "max" ? a - b : b - a; }
 
 bool dominates(const Frontier& frontier, const FrontierPoint& a, const FrontierPoint& b) {
-  const double cost = b.cost.mean - a.cost.mean, quality = better_by(frontier.quality, a.quality.mean, b.quality.mean);
-  return cost >= 0 && quality >= 0 && (cost > 0 || quality > 0);
+  const double a_quality = a.quality.mean, b_quality = b.quality.mean;  // compared, not subtracted: both may be infinite
+  const bool better = frontier.quality.goal == "max" ? a_quality > b_quality : a_quality < b_quality;
+  return a.cost.mean <= b.cost.mean && (better || (a_quality == b_quality && a.cost.mean < b.cost.mean));
 }
 
 // Cheapest first, of equal cost the better one: whoever is dominated stands behind one that dominates it.
@@ -31,14 +32,14 @@ void find_dominated(Frontier& frontier) {
   }
 }
 
-void add_rivals(Frontier& frontier, const PartBuilder& builder, size_t quality) {
+void add_rivals(Frontier& frontier, const PartBuilder& builder, const ComparedPart& part, size_t quality) {
   for (auto& point : frontier.points)
     for (const auto& member : frontier.points) {
       if (!member.on_frontier || !dominates(frontier, member, point)) continue;
       const auto pairing = pair_seeds(builder.scores(point.row, quality), builder.scores(member.row, quality));
       FrontierRival rival{member.cells, paired_difference(pairing.differences(), false), false};
       const auto& e = rival.difference.estimate;
-      rival.decided = e.half_width && better_by(frontier.quality, 0, e.mean) > *e.half_width;
+      rival.decided = counts_agree(part, point.row, member.row) && e.half_width && better_by(frontier.quality, 0, e.mean) > *e.half_width;
       point.dominated_by.push_back(std::move(rival));
     }
 }
@@ -74,7 +75,7 @@ std::vector<Frontier> frontiers_of(const StageFacts& facts, const PartBuilder& b
           frontier.points.push_back({row, part.rows[row].cells, paid->estimate, reached->estimate, false, {}});
       }
       find_dominated(frontier);
-      if (rivals) add_rivals(frontier, builder, quality);
+      if (rivals) add_rivals(frontier, builder, part, quality);
       if (!frontier.points.empty()) frontiers.push_back(std::move(frontier));
     }
   }

@@ -1,7 +1,8 @@
 // Quality against cost: which cells are worth their cost, and which are dominated, by whom. Cost is counted by the stage that makes the
 // samples (network evaluations, token-forwards, both per image); seconds are one more only where all samples were made in one
 // environment. A cell is dominated where another is no dearer and better, or cheaper and no worse, by their means; where the 95 %
-// interval of their quality's difference, paired by seed, does not lie on that side of 0 or there is none, that is said: it may be chance.
+// interval of their quality's difference, paired by seed, does not lie on that side of 0 or there is none, that is said: it may be chance;
+// so it is where both were scored on sets of unequal size.
 #pragma once
 #include <optional>
 #include <string>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 namespace tessera {
@@ -17,22 +18,45 @@ bool is_pinned(const Comparison& comparison, const ComparedPart& part, const Com
   });
 }
 
-// Seeds at which either cell was removed.
-int64_t removed_seeds(const Evidence& evidence, const std::string& cell, const std::string& other) {
-  std::set<int64_t> seeds;
-  for (const auto& trial : evidence.removed)
-    if (const auto& name = evidence.cells[trial.cell]; name == cell || name == other) seeds.insert(trial.seed);
-  return static_cast<int64_t>(seeds.size());
+// What cannot be tested asks for nothing: infinite differences, and those that are 0 at every seed.
+bool is_tested(const PairedDifference& paired) {
+  return paired.p && !(paired.estimate.mean == 0 && paired.estimate.deviation.value_or(0) == 0);
+}
+
+using SeedsOfCell = std::map<std::string, std::set<int64_t>>;
+
+bool has(const SeedsOfCell& seeds, const std::string& cell, int64_t seed) {
+  const auto found = seeds.find(cell);
+  return found != seeds.end() && found->second.count(seed) != 0;
 }
 
 }  // namespace
 
-std::optional<MoreSeeds> more_seeds(const Comparison& comparison, const Evidence& evidence) {
+void count_coming_pairs(const Evidence& evidence, Comparison& comparison) {
+  std::set<int64_t> asked;
+  SeedsOfCell there;
+  for (const auto& trial : evidence.trials) asked.insert(trial.seed), there[evidence.cells[trial.cell]].insert(trial.seed);
+  for (const auto& trial : evidence.removed) asked.insert(trial.seed);
+  comparison.seeds = static_cast<int64_t>(asked.size());
+  for (auto& part : comparison.parts) {
+    SeedsOfCell open, lost;
+    for (const auto& trial : comparison.excluded)
+      if (std::find(trial.parts.begin(), trial.parts.end(), part.name) != trial.parts.end())
+        (trial.state == "failed" || trial.censored ? lost : open)[trial.cell].insert(trial.seed);
+    const auto comes = [&](const std::string& cell, int64_t seed) { return !has(there, cell, seed) || has(open, cell, seed); };
+    for (auto& row : part.rows) {
+      const auto& cell = row.cells.front();
+      if (row.from.empty()) continue;
+      row.coming_pairs = std::count_if(asked.begin(), asked.end(), [&](int64_t seed) {
+        return (comes(cell, seed) || comes(row.from, seed)) && !has(lost, cell, seed) && !has(lost, row.from, seed);
+      });
+    }
+  }
+}
+
+std::optional<MoreSeeds> more_seeds(const Comparison& comparison) {
   std::optional<MoreSeeds> reach, see;
   std::set<int64_t> pairs;
-  const auto better = [](std::optional<MoreSeeds>& best, const MoreSeeds& one, bool more) {
-    if (!best || (more ? one.seeds > best->seeds : one.seeds < best->seeds)) best = one;
-  };
   for (const auto& part : comparison.parts)
     for (size_t i = 0; i < part.metrics.size(); ++i) {
       const auto& metric = part.metrics[i];
@@ -41,21 +65,18 @@ std::optional<MoreSeeds> more_seeds(const Comparison& comparison, const Evidence
         if (!row.values[i] || !row.values[i]->paired || is_pinned(comparison, part, row)) continue;
         const auto& [value, paired] = std::tie(*row.values[i], *row.values[i]->paired);
         const int64_t n = paired.estimate.n;
-        if (n == 0) continue;
+        if (n == 0 || !is_tested(paired)) continue;
         pairs.insert(n);
-        // How many seeds a cell needs for so many pairs more.
-        const auto seeds_for = [&, n_removed = removed_seeds(evidence, row.cells.front(), row.from)](int64_t more) {
-          return comparison.seeds + std::max<int64_t>(0, more - n_removed);
-        };
         MoreSeeds one{false, part.name, metric.name, row.cells, n, value.comparisons, 1, comparison.seeds};
         one.least_p = std::min(1.0, paired.least_p * static_cast<double>(one.comparisons));
+        const auto add_pairs = [&](int64_t missing) { one.seeds += std::max<int64_t>(0, missing - row.coming_pairs); };
         if (const int64_t needed = exact_pairs(one.comparisons); n < needed) {
           one.reach = true;
-          one.seeds = seeds_for(needed - n);
-          better(reach, one, true);
+          add_pairs(needed - n);
+          if (!reach || one.seeds > reach->seeds || (one.seeds == reach->seeds && n < reach->pairs)) reach = one;
         } else if (const auto missing = pairs_missing(paired, one.comparisons); missing && *missing > 0 && std::isfinite(*missing)) {
-          one.seeds = seeds_for(static_cast<int64_t>(*missing));
-          better(see, one, false);
+          add_pairs(static_cast<int64_t>(*missing));
+          if (!see || one.seeds < see->seeds) see = one;
         }
       }
     }

@@ -1,5 +1,6 @@
 #include "experiment/compare/pairing.hpp"
 
+#include <cmath>
 #include <cstddef>
 #include <map>
 #include <set>
@@ -9,9 +10,10 @@ namespace tessera {
 std::vector<double> Pairing::differences() const {
   std::vector<double> means;
   for (const auto& cluster : clusters) {
-    double sum = 0;
-    for (const auto& pair : cluster) sum += pair.difference;
-    means.push_back(sum / static_cast<double>(cluster.size()));
+    double sum = 0, numbers = 0;
+    for (const auto& pair : cluster)
+      if (!std::isnan(pair.difference)) sum += pair.difference, ++numbers;
+    means.push_back(sum / numbers);
   }
   return means;
 }

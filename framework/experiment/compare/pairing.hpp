@@ -22,7 +22,7 @@ struct StagePair {
 struct Pairing {
   std::vector<std::vector<StagePair>> clusters;      // in the order of their first seeds; two seeds with the same two stages: one pair
   std::vector<int64_t> shared, row_only, base_only;  // seeds without a pair: the same stage; only one of the two has a number
-  std::vector<double> differences() const;           // of each cluster: the mean over its pairs
+  std::vector<double> differences() const;           // of each cluster: the mean over its pairs that are no NaN
 };
 
 Pairing pair_seeds(const Scores& row, const Scores& base);

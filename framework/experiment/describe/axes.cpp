@@ -8,6 +8,7 @@
 
 #include "core/hash.hpp"
 #include "core/option_schema.hpp"
+#include "experiment/describe/declarations.hpp"
 
 namespace tessera {
 namespace {
@@ -30,6 +31,12 @@ std::string label_of(const std::vector<Entry>& entries) {
   std::vector<std::string> labels;
   for (const auto& entry : entries) labels.push_back(label_of(entry.key, entry.value));
   return fmt::format("{}", fmt::join(labels, ", "));
+}
+
+// What keys of options begin with.
+bool is_section(const std::string& word) {
+  return word == "numerics" ||
+         std::any_of(selectors().begin(), selectors().end(), [&](const Selector& one) { return word == head(one.section); });
 }
 
 Entry varied(const Entry& entry, const std::string& key, const Json& value) {
@@ -68,7 +75,7 @@ void AxisReader::read(const Entry& entry) {
   if (is_table(entry)) return;
   const auto key = tail(entry.key);
   if (key.empty()) return problem(entry, fmt::format("found {}, expected a table [grid]", shown(entry.value)));
-  if (is_option(entry, key)) read_list(entry, key, axis(axes_, key), "the grid");
+  if (is_option(entry, key, word)) read_list(entry, key, axis(axes_, key), "the grid");
 }
 
 void AxisReader::read_arm(const Entry& entry) {
@@ -86,10 +93,10 @@ void AxisReader::read_arm(const Entry& entry) {
   if (is_table(entry)) return;
   if (head(key) == "grid") {
     if (tail(key).empty()) return problem(entry, fmt::format("found {}, expected a table [arm.{}.grid]", shown(entry.value), name));
-    if (!is_option(entry, tail(key))) return;
+    if (!is_option(entry, tail(key), "arm." + name + ".grid")) return;
     return read_list(entry, tail(key), axis(grids_of_arms_[name], tail(key)), fmt::format("arm.{}.grid", name));
   }
-  if (!is_option(entry, key)) return;
+  if (!is_option(entry, key, "arm." + name)) return;
   arm->layer.entries.push_back({key, entry.value, entry.origin, entry.key_origin, entry.folder});
 }
 
@@ -102,18 +109,18 @@ bool AxisReader::is_name(const Entry& entry, const std::string& name) {
   return false;
 }
 
-// Keys of options have a section in front: "prior.layers" in [zip] itself reads as the key "layers" of a zip "prior".
-bool AxisReader::is_option(const Entry& entry, const std::string& key) {
-  const auto table = head(entry.key);
-  const bool named = table != "grid" && table != "random";
-  if (is_reserved(head(key)))
-    problems_.add(entry.key_origin, entry.key,
-                  fmt::format("found '{}' in [{}], expected an option{}", head(key), named ? table + "." + head(tail(entry.key)) : table,
-                              reads(head(key)) ? "" : ": it is said once for all cells, at the top of the file"));
-  else if (named && key.find('.') == std::string::npos)
-    problems_.add(entry.key_origin, entry.key, fmt::format("found no name before the option, expected it in a table [{}.<name>]", table));
+// An option's key begins with a section: "prior.layers" in [zip] itself reads as the key "layers" of a zip "prior". What is said once for
+// all cells is no option.
+bool AxisReader::is_option(const Entry& entry, const std::string& key, const std::string& table) {
+  std::string text;
+  if (is_section(tail(table)) && !is_section(head(key)) && !is_reserved(head(key)))
+    text = fmt::format("found no name before the option, expected it in a table [{}.<name>]", head(table));
+  else if (is_reserved(head(key)))
+    text = fmt::format("found '{}' in [{}], expected an option{}", head(key), table,
+                       reads(head(key)) ? "" : ": it is said once for all cells, at the top of the file");
   else
     return true;
+  if (refused_keys_.insert(table + "." + key).second) problems_.add(entry.key_origin, entry.key, text);
   return false;
 }
 
@@ -145,7 +152,7 @@ void AxisReader::read_zip(const Entry& entry) {
   }
   if (key.empty()) return problem(entry, fmt::format("found {}, expected tables [zip.<name>] of lists", shown(entry.value)));
   empty_zips_.erase(name);
-  if (!is_name(entry, name) || !is_option(entry, key)) return;
+  if (!is_name(entry, name) || !is_option(entry, key, "zip." + name)) return;
   if (reads(name))
     return problems_.add(entry.key_origin, entry.key,
                          fmt::format("found a zip of the name '{}', which another axis has, expected another", name));
@@ -159,7 +166,7 @@ void AxisReader::read_ablation(const Entry& entry) {
   const auto name = head(tail(entry.key)), key = tail(tail(entry.key));
   if (name.empty() || (key.empty() && !is_table(entry)))
     return is_table(entry) ? void() : problem(entry, fmt::format("found {}, expected tables [ablate.<name>]", shown(entry.value)));
-  if (!is_name(entry, name) || !(is_table(entry) || is_option(entry, key))) return;
+  if (!is_name(entry, name) || !(is_table(entry) || is_option(entry, key, "ablate." + name))) return;
   if (name == "unchanged") {
     if (refused_names_.insert("ablate.unchanged").second)
       problems_.add(entry.key_origin, "ablate.unchanged", "found the name of the cell in which nothing is ablated, expected another");
@@ -190,7 +197,7 @@ void AxisReader::read_random(const Entry& entry) {
   if (part != "min" && part != "max" && part != "log" && part != "values")
     return problem(entry, fmt::format("found {}, expected {{min, max}}, {{min, max, log}} or {{values}}", shown(entry.value)));
   const auto key = rest.substr(0, dot);
-  if (!is_option(entry, key)) return;
+  if (!is_option(entry, key, "random")) return;
   auto range = std::find_if(ranges_.begin(), ranges_.end(), [&](const Range& r) { return r.key == key; });
   if (range == ranges_.end()) range = ranges_.insert(range, {key, {}});
   range->parts[part] = entry;

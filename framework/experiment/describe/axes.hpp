@@ -42,7 +42,7 @@ class AxisReader {
   void read_zip(const Entry& entry);
   void read_ablation(const Entry& entry);
   bool is_name(const Entry& entry, const std::string& name);
-  bool is_option(const Entry& entry, const std::string& key);
+  bool is_option(const Entry& entry, const std::string& key, const std::string& table);
   void read_random(const Entry& entry);
   void read_exclusion(const Entry& entry);
   bool is_list(const Entry& entry);
@@ -60,7 +60,7 @@ class AxisReader {
   std::map<std::string, std::vector<Axis>> grids_of_arms_;
   std::map<std::string, std::vector<Entry>> zips_;
   std::map<std::string, Entry> empty_zips_;  // tables of which no list was seen
-  std::set<std::string> refused_names_;
+  std::set<std::string> refused_names_, refused_keys_;
   std::vector<Range> ranges_;
   int64_t cap_ = 0, random_seed_ = 0;
   std::optional<Entry> random_;  // what of [random] came first

@@ -170,10 +170,7 @@ class Resolver {
       expected = fmt::format("an option of {} '{}'", selector->noun, cell_.plugins.at(selector->kind)->id);
     else if (declarations_.has_section(section))
       expected = fmt::format("an option of [{}]", section);
-    auto keys = all_keys();
-    // What stands at the top of a file, and its tables.
-    if (section.empty()) keys.insert(keys.end(), {"question", "seeds", "baseline", "extends"});
-    auto near = did_you_mean(key, keys);
+    auto near = near_key(key);
     const auto table = section.substr(0, section.find('.'));
     if (const auto meant = did_you_mean(table, {"grid", "zip", "arm", "ablate", "random", "exclude", "run"});
         meant && !selector && !section.empty() && *meant != table)
@@ -185,6 +182,19 @@ class Resolver {
           "[[exclude]]",
           cell_.settings.at(selector->key).origin);
     problem(entry.key_origin, key, text);
+  }
+
+  // Of a section that exists the nearest option, else the nearest of all keys and of what stands at the top of a file.
+  std::optional<std::string> near_key(const std::string& key) const {
+    const auto [section, name] = split_key(key);
+    auto keys = all_keys();
+    std::vector<std::string> names;
+    for (const auto& one : keys)
+      if (split_key(one).section == section) names.push_back(split_key(one).option);
+    if (const auto near = did_you_mean(name, names)) return section + "." + *near;
+    if (!names.empty() && !section.empty()) return std::nullopt;
+    if (section.empty()) keys.insert(keys.end(), {"question", "seeds", "baseline", "extends"});
+    return did_you_mean(key, keys);
   }
 
   std::vector<std::string> all_keys() const {
@@ -239,9 +249,7 @@ class Resolver {
       if (const auto error = setting.schema->check(setting.value)) {
         auto text = *error;
         if (const auto carried = carried_.find(key); carried != carried_.end()) text += "; carried over to " + carried->second;
-        if (const auto entry = current_.find(key); entry != current_.end() && entry->second.varied && setting.origin == kCommandLine &&
-                                                   setting.schema->is_list() && !setting.value.is_array())
-          text += fmt::format("; commas between values make a grid, one list is {}='[…]'", key);
+        if (setting.schema->is_list() && !setting.value.is_array()) text += list_hint(key, setting);
         problem(setting.origin, key, text);
         continue;
       }
@@ -250,6 +258,14 @@ class Resolver {
       if (key == kDataPath && setting.origin != "default" && !setting.value.get_ref<const std::string&>().empty())
         setting.value = std::filesystem::absolute(folders_[key] / setting.value.get<std::string>()).lexically_normal().string();
     }
+  }
+
+  // On the command line commas make a grid, so that "a,b" are two values, not a list.
+  std::string list_hint(const std::string& key, const Setting& setting) const {
+    const auto entry = current_.find(key);
+    if (entry != current_.end() && entry->second.varied && setting.origin == kCommandLine)
+      return fmt::format("; commas make a grid, a list is {}='[{}, …]'", key, to_line(setting.value));
+    return fmt::format("; a list is [{}]", to_line(setting.value));
   }
 
   // A file is named relative to the experiment file that names it.

@@ -78,6 +78,19 @@ void read_stages(SQLite::Database& database, Evidence& evidence) {
   }
 }
 
+// Real data is scored with options of its own: how many images, say.
+void read_calibration_options(SQLite::Database& database, Evidence& evidence) {
+  SQLite::Statement row(database, "SELECT coalesce(json_extract(parts, '$.options'), '{}') FROM stage WHERE id = ?");
+  for (const auto& trial : evidence.trials)
+    for (const auto& [slot, id] : trial.stages) {
+      auto& stage = evidence.stages.at(id);
+      if (evidence.slots[slot] != kCalibration || !stage.options.empty()) continue;
+      row.reset();
+      row.bind(1, id);
+      if (row.executeStep()) stage.options = row.getColumn(0).getString();
+    }
+}
+
 void read_metrics(SQLite::Database& database, Evidence& evidence) {
   SQLite::Statement row(database, "SELECT id, kind, name, goal, unit, definition, revision, timing, axis = 'sample' FROM metric");
   while (row.executeStep()) {
@@ -99,15 +112,17 @@ void read_left_out(SQLite::Database& database, const std::string& experiment, co
   SQLite::Statement row(
       database,
       "SELECT c.cell, v.seed, v.removed OR c.removed, c.current, c.id, NOT EXISTS (SELECT 1 FROM trial_stage x JOIN stage s ON s.id = "
-      "x.stage WHERE x.trial = v.id AND s.published IS NULL) FROM v_trial v JOIN v_cell c ON c.id = v.cell_id WHERE v.experiment = ? "
-      "AND NOT v.current ORDER BY c.position, v.seed");
+      "x.stage WHERE x.trial = v.id AND s.published IS NULL), t.front = e.front FROM v_trial v JOIN v_cell c ON c.id = v.cell_id "
+      "JOIN trial t ON t.id = v.id JOIN experiment e ON e.name = v.experiment WHERE v.experiment = ? AND NOT v.current "
+      "ORDER BY c.position, v.seed");
   row.bind(1, experiment);
   std::set<std::string> retired;
   while (row.executeStep()) {
     const auto cell = row.getColumn(0).getString();
     const auto trial = cell + "/" + std::to_string(row.getColumn(1).getInt64());
     const bool removed = row.getColumn(2).getInt() != 0, finished = row.getColumn(5).getInt() != 0;
-    if (const auto place = places.find(row.getColumn(4).getInt64()); removed && place != places.end())
+    const bool asked_for = row.getColumn(6).getInt() != 0;
+    if (const auto place = places.find(row.getColumn(4).getInt64()); removed && asked_for && place != places.end())
       evidence.removed.push_back({place->second, row.getColumn(1).getInt64()});
     if (!finished) continue;
     if (removed)
@@ -126,6 +141,7 @@ Evidence read_evidence(SQLite::Database& database, const std::string& experiment
   const auto places = read_cells(database, experiment, evidence);
   read_trials(database, experiment, places, evidence);
   read_stages(database, evidence);
+  read_calibration_options(database, evidence);
   read_metrics(database, evidence);
   read_left_out(database, experiment, places, evidence);
   return evidence;

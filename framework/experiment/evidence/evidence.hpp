@@ -32,6 +32,7 @@ struct EvidenceStage {
   std::string state, error;           // of those that are not: failed, running, interrupted, killed, waiting, …
   int64_t steps = 0;                  // trained: of tokenizers and priors, the highest step that has a value
   std::vector<EvidenceValue> values;  // those that compare can show
+  std::string options = {};           // of calibration stages: their own options, as JSON
 };
 
 struct EvidenceTrial {
@@ -55,7 +56,7 @@ struct Evidence {
   std::vector<std::string> retired;         // cells of older versions of the file that have finished trials
   std::vector<std::string> retired_trials;  // of current cells: finished trials of seeds that the file no longer asks for, "cell/seed"
   std::vector<std::string> removed_trials;  // finished trials that `rm` took out, "cell/seed"
-  std::vector<RemovedTrial> removed;        // of current cells: all that `rm` took out; a new run brings them back
+  std::vector<RemovedTrial> removed;        // of current cells: those `rm` took out and the file asks for; a new run brings them back
 };
 
 // Current cells and trials; their stages without `steps` and `values`.
@@ -63,6 +64,9 @@ Evidence read_evidence(SQLite::Database& database, const std::string& experiment
 // Sets `steps` and `values` of the stages, and nothing else. Metrics: all of evaluations, of other stages those with a goal; of published
 // stages alone.
 void read_values(SQLite::Database& database, Evidence& evidence);
+
+// The slot of the stage that scores real data in the place of samples.
+inline constexpr const char* kCalibration = "evaluation.calibration";
 
 inline constexpr double kNoNumber = std::numeric_limits<double>::quiet_NaN();
 

@@ -73,7 +73,11 @@ Json to_json(const std::vector<ExcludedTrial>& excluded) {
 
 std::vector<PinnedStage> pinned_stages(const Evidence& evidence) {
   std::vector<PinnedStage> pinned;
-  for (const std::string slot : {"tokenizer", "prior"}) {
+  std::vector<std::string> slots = {"tokenizer", "prior"};
+  std::copy_if(evidence.slots.begin(), evidence.slots.end(), std::back_inserter(slots),
+               [](const std::string& slot) { return slot.rfind("samples", 0) == 0; });
+  std::sort(slots.begin() + 2, slots.end());
+  for (const auto& slot : slots) {
     std::vector<std::set<int64_t>> stages(evidence.cells.size()), seeds(evidence.cells.size());
     for (const auto& trial : evidence.trials)
       for (const auto& [place, id] : trial.stages)

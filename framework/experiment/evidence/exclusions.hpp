@@ -27,7 +27,7 @@ std::string part_of(const std::string& slot);
 
 // A stage with a seed of its own that all seeds of a cell have in common: what is said of the cell holds for this one alone.
 struct PinnedStage {
-  std::string slot;                // "tokenizer", "prior"
+  std::string slot;                // "tokenizer", "prior", "samples.free"
   std::vector<std::string> cells;  // with two seeds or more
   bool one = false;                // the same one in all of them
   bool everywhere = false;         // in every cell with two seeds or more

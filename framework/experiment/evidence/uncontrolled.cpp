@@ -68,41 +68,54 @@ class Collector {
         const auto& kind = evidence_.stages.at(stage).kind;
         for (const auto& [fact, values] : facts_.differences(stage, base_stage)) {
           const auto follows = explained(fact, kind, options_.of(trial.cell, base.cell));
-          add(trial, base.cell, fact, values, slot, follows, false);
+          add(trial, base.cell, fact, values, slot, follows, FactDifference::against);
         }
       }
   }
 
   void resumed(const EvidenceTrial& trial) {
     for (const auto& [slot, stage] : trial.stages)
-      for (const auto& [fact, values] : facts_.changes_within(stage)) add(trial, trial.cell, fact, values, slot, "", true);
+      for (const auto& [fact, values] : facts_.changes_within(stage))
+        add(trial, trial.cell, fact, values, slot, "", FactDifference::within);
+  }
+
+  // How long a training went on may depend on the seed.
+  void between(const EvidenceTrial& trial, const EvidenceTrial& first) {
+    for (const auto& [slot, stage] : trial.stages)
+      for (const auto& [first_slot, first_stage] : first.stages) {
+        if (slot != first_slot || stage == first_stage) continue;
+        if (!evidence_.stages.at(stage).done || !evidence_.stages.at(first_stage).done) continue;
+        for (const auto& [fact, values] : facts_.differences(stage, first_stage))
+          if (fact != "steps") add(trial, trial.cell, fact, values, slot, "", FactDifference::between);
+      }
   }
 
   std::vector<FactDifference> list() {
     std::vector<FactDifference> all;
     for (auto& [key, difference] : found_) {
       const auto same = std::find_if(all.begin(), all.end(), [&one = difference](const auto& other) {
-        return !one.resumed &&
-               std::tie(one.from, one.fact, one.value, one.from_value, one.slots, one.seeds, one.follows, one.resumed) ==
-                   std::tie(other.from, other.fact, other.value, other.from_value, other.slots, other.seeds, other.follows, other.resumed);
+        const bool one_place = one.where == FactDifference::between || one.from == other.from;
+        return one.where != FactDifference::within && one_place &&
+               std::tie(one.fact, one.value, one.from_value, one.slots, one.seeds, one.follows, one.where) ==
+                   std::tie(other.fact, other.value, other.from_value, other.slots, other.seeds, other.follows, other.where);
       });
       if (same == all.end())
         all.push_back(std::move(difference));
       else
         same->cells.push_back(difference.cells[0]);
     }
-    std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.follows.empty() > b.follows.empty(); });
+    std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return is_uncontrolled(a) > is_uncontrolled(b); });
     return all;
   }
 
  private:
-  using Key = std::tuple<size_t, size_t, std::string, std::string, std::string, bool>;
+  using Key = std::tuple<size_t, size_t, std::string, std::string, std::string, FactDifference::Where>;
 
   void add(const EvidenceTrial& trial, size_t base, const std::string& fact, const std::pair<std::string, std::string>& values, size_t slot,
-           const std::string& follows, bool resumed) {
-    auto& one = found_[Key{trial.cell, base, fact, values.first, values.second, resumed}];
+           const std::string& follows, FactDifference::Where where) {
+    auto& one = found_[Key{trial.cell, base, fact, values.first, values.second, where}];
     if (one.fact.empty())
-      one = {{evidence_.cells[trial.cell]}, evidence_.cells[base], fact, values.first, values.second, {}, {}, follows, resumed};
+      one = {{evidence_.cells[trial.cell]}, evidence_.cells[base], fact, values.first, values.second, {}, {}, follows, where};
     const auto& name = evidence_.slots[slot];
     if (std::find(one.slots.begin(), one.slots.end(), name) == one.slots.end()) one.slots.push_back(name);
     if (std::find(one.seeds.begin(), one.seeds.end(), trial.seed) == one.seeds.end()) one.seeds.push_back(trial.seed);
@@ -139,8 +152,10 @@ std::vector<Budget> budgets_of(SQLite::Database& database, const Evidence& evide
 
 }  // namespace
 
+bool is_uncontrolled(const FactDifference& difference) { return difference.follows.empty() && difference.where != FactDifference::between; }
+
 size_t Controls::uncontrolled() const {
-  return static_cast<size_t>(std::count_if(differences.begin(), differences.end(), [](const auto& one) { return one.follows.empty(); }));
+  return static_cast<size_t>(std::count_if(differences.begin(), differences.end(), is_uncontrolled));
 }
 
 Controls controls_of(SQLite::Database& database, const Evidence& evidence, const StageFacts& facts, const std::vector<size_t>& baselines) {
@@ -156,6 +171,7 @@ Controls controls_of(SQLite::Database& database, const Evidence& evidence, const
   const auto base_of = [&](size_t cell) { return baselines[cell] == kNoCell ? size_t{0} : baselines[cell]; };
   for (const auto& trial : evidence.trials) {
     collector.resumed(trial);
+    if (&trial != first[trial.cell]) collector.between(trial, *first[trial.cell]);
     const size_t base = base_of(trial.cell);
     if (base == trial.cell) continue;
     const auto other = by_place.find({base, trial.seed});
@@ -172,7 +188,10 @@ Controls controls_of(SQLite::Database& database, const Evidence& evidence, const
 std::string sentence(const FactDifference& d) {
   const auto where = fmt::format("in {} at seed{} {}", fmt::join(d.slots, ", "), d.seeds.size() == 1 ? "" : "s", fmt::join(d.seeds, ", "));
   const auto or_none = [](const std::string& value) { return value.empty() ? std::string("none") : value; };
-  if (d.resumed)
+  if (d.where == FactDifference::between)
+    return fmt::format("{}: {} {}, not {} as at the first seed, {}: between seeds, not within pairs", fmt::join(d.cells, ", "), d.fact,
+                       or_none(d.value), or_none(d.from_value), where);
+  if (d.where == FactDifference::within)
     return fmt::format("{}: resumed with another {}: {} after {}, {}", d.from, d.fact, or_none(d.value), or_none(d.from_value), where);
   return fmt::format("{} against {}: {} {}, not {}, {}", fmt::join(d.cells, ", "), d.from, d.fact, or_none(d.value), or_none(d.from_value),
                      where);
@@ -188,8 +207,9 @@ Json to_json(const Controls& controls) {
                 {"from_value", d.from_value},
                 {"stages", d.slots},
                 {"seeds", d.seeds},
-                {"resumed", d.resumed},
-                {"uncontrolled", d.follows.empty()}};
+                {"resumed", d.where == FactDifference::within},
+                {"uncontrolled", is_uncontrolled(d)}};
+    if (d.where == FactDifference::between) one["between_seeds"] = true;
     if (!d.follows.empty()) one["follows"] = d.follows;
     differences.push_back(std::move(one));
   }

@@ -1,7 +1,8 @@
 // What else differed? Facts of two cells' stages, seed by seed, where they are not the same stage: what a run ran on (device, CPU,
 // instruction set, threads, library, compiler, system), numerics, engine and plugin code, data, steps trained. A fact that follows from
 // an option in which the cells differ is expected: that is what the experiment asks about. One that nobody asked for is an
-// *uncontrolled difference*: it may be what the numbers show. A stage that was resumed elsewhere has one within itself.
+// *uncontrolled difference*: it may be what the numbers show. A stage that was resumed elsewhere has one within itself. What differs
+// between the seeds of a cell alone touches means, not differences paired by seed: it is told, and is none.
 #pragma once
 #include <SQLiteCpp/Database.h>
 
@@ -21,8 +22,12 @@ struct FactDifference {
   std::string value, from_value;   // resumed: of the last run, and of the one before the change
   std::vector<std::string> slots;
   std::vector<int64_t> seeds;
-  std::string follows;   // the options that explain it; empty: uncontrolled
-  bool resumed = false;  // between the runs of one stage; `from` is the cell itself
+  std::string follows;  // the options that explain it; empty: uncontrolled
+  enum Where {
+    against,
+    within,
+    between
+  } where = against;  // cells; the runs of one stage; the seeds of a cell (`from` is the first seed's)
 };
 
 // Information: what training was given, by cell and trained stage, where cells differ in it.
@@ -36,6 +41,7 @@ struct Controls {
   std::vector<Budget> budgets;
   size_t uncontrolled() const;
 };
+bool is_uncontrolled(const FactDifference& difference);
 
 // `baselines`: for each cell the one that it is measured from, or kNoCell. Published stages alone; seeds that both cells have, or the
 // first of each where they have none in common.

@@ -3,6 +3,7 @@
 #include <SQLiteCpp/Statement.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 #include <set>
 
@@ -77,6 +78,19 @@ std::set<std::string> failed_stages(SQLite::Database& database) {
   return failed;
 }
 
+std::optional<std::string> other_source(SQLite::Database& database, const Plan& plan) {
+  namespace fs = std::filesystem;
+  SQLite::Statement row(database,
+                        "SELECT e.source, json_extract(v.content, '$.folder') FROM experiment e JOIN front f ON f.id = e.front "
+                        "JOIN env v ON v.id = f.env WHERE e.name = ? AND e.source IS NOT NULL");
+  row.bind(1, plan.experiment);
+  if (!row.executeStep() || row.isColumnNull(1)) return std::nullopt;
+  std::error_code error;
+  const auto former = fs::weakly_canonical(fs::path(row.getColumn(1).getString()) / row.getColumn(0).getString(), error);
+  if (error || !fs::is_regular_file(former, error) || former == fs::weakly_canonical(plan.source, error)) return std::nullopt;
+  return former.string();
+}
+
 std::vector<PastCurve> past_curves(SQLite::Database& database, const Plan& plan, const PrunePolicy& policy) {
   std::vector<PastCurve> curves;
   if (policy.rule == "none") return curves;
@@ -124,7 +138,7 @@ std::optional<StageCost> estimate_cost(const Plan& plan, const PlannedStage& sta
   for (const auto& one : measured) {
     const auto count = differences(stage, cell, one);
     if (!count || (best && *count >= best->differences)) continue;
-    const double ratio = relative_work(stage, cell, one) * (*count > 0 && *count < kAnotherPlugin ? relative_size(plan, stage, one) : 1);
+    const double ratio = relative_work(stage, cell, one) * (*count > 0 ? relative_size(plan, stage, one) : 1);
     best = StageCost{one.seconds * ratio, one.cpu_seconds * ratio, one.key, *count};
   }
   return best;

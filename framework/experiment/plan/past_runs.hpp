@@ -22,6 +22,9 @@ struct PastCurve {
 // Keys of the stages that the ledger calls failed: not published, and the last attempt failed.
 std::set<std::string> failed_stages(SQLite::Database& database);
 
+// The file from which an experiment of the plan's name was last run, where it is another one than the plan's and still there.
+std::optional<std::string> other_source(SQLite::Database& database, const Plan& plan);
+
 // Of the stages of the plan that pruning looks at, whether they are complete or not. Empty where nothing is pruned.
 std::vector<PastCurve> past_curves(SQLite::Database& database, const Plan& plan, const PrunePolicy& policy);
 

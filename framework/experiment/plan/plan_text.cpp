@@ -73,7 +73,7 @@ std::string cells_text(const Plan& plan, size_t width) {
     for (const auto& value : unmeasured)
       if (std::none_of(values.begin(), values.end(),
                        [&](const std::string& one) { return one == value || one.rfind(value + " (", 0) == 0; }) &&
-          (values.empty() || (!value.empty() && value != "?")))
+          !value.empty() && value != "?")
         values.insert(value);
     if (all.size() > 1 && values.size() == 1 && titles[column] != "stages")
       same.push_back(titles[column] + " " + *values.begin());
@@ -193,7 +193,10 @@ std::string Plan::users(const PlannedStage& stage) const {
 }
 
 std::string plan_text(const Plan& plan, size_t width) {
-  auto text = fmt::format("{}: {} x {} = {}, {}", plan.source, counted(plan.cells.size(), "cell"), counted(plan.seeds.size(), "seed"),
+  const auto sound = plan.seeds.empty() ? plan.cells.size() : plan.trials.size() / plan.seeds.size();
+  const auto cells =
+      sound == plan.cells.size() ? counted(sound, "cell") : fmt::format("{} of {}", sound, counted(plan.cells.size(), "cell"));
+  auto text = fmt::format("{}: {} x {} = {}, {}", plan.source, cells, counted(plan.seeds.size(), "seed"),
                           counted(plan.trials.size(), "trial"), counted(plan.stages.size(), "stage"));
   text += fmt::format(": {} to run, {} reused", plan.count(StageState::to_run), plan.count(StageState::reused));
   if (const auto stale = plan.count(StageState::stale)) text += fmt::format(", {} stale", stale);

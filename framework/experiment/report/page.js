@@ -224,6 +224,7 @@
   function conditions() {
     const said = (comparison.pinned ?? []).map((one) => (one.one ? `${one.everywhere ? 'All cells' : joined(one.cells)} share one ${one.stage}: the intervals hold for this ${one.stage}, and say nothing of another.`
       : `${one.everywhere ? 'All cells' : joined(one.cells)} have one ${one.stage} each for all seeds: the intervals hold for these, and say nothing of others.`));
+    said.push(...(comparison.notes ?? []));
     // Which cells share trained stages with what they are measured from.
     const shared = new Map();
     for (const row of comparison.parts.flatMap((part) => part.rows).filter((one) => one.from)) {
@@ -242,7 +243,7 @@
   const definitions = (part) => folded('What the columns mean', false, () => [table([{ title: 'metric' }, { title: 'definition', long: true }, { title: 'revision', number: true }],
     part.metrics.map((metric) => ({ cells: [heading(metric), metric.definition, metric.revision] })))]);
   function results() {
-    const known = ['experiment', 'question', 'baseline', 'source', 'trials', 'trials_done', 'parts', 'cost', 'sample_differences', 'pinned', 'excluded', 'retired_cells', 'retired_trials', 'removed_trials', 'cells_without_baseline', 'controls', 'frontiers', 'more_seeds'];
+    const known = ['experiment', 'question', 'baseline', 'source', 'trials', 'trials_done', 'parts', 'cost', 'sample_differences', 'pinned', 'excluded', 'retired_cells', 'retired_trials', 'removed_trials', 'cells_without_baseline', 'controls', 'frontiers', 'more_seeds', 'notes'];
     const more = Object.entries(comparison).filter(([key, value]) => !known.includes(key) && value && !(Array.isArray(value) && !value.length));
     section('results', 'Results',
       comparison.parts.length ? make('p', {}, 'Mean ± standard deviation over n distinct stages; ↑ more is better, ↓ less; bold: the best mean.'
@@ -289,7 +290,7 @@
       const list = measured.map((metric) => ({ metric, effects: part.rows.filter((row) => valueOf(row, metric)?.paired?.n > 0).map((row) => {
         const value = valueOf(row, metric);
         const [low, high] = value.paired.interval95?.map(number) ?? [];
-        return { cells: row.cells, from: row.from ?? data.baseline, mean: number(value.paired.mean), low, high, verdict: verdict(value.paired, metric.goal), value };
+        return { cells: row.cells, from: row.from ?? data.baseline, mean: number(value.paired.mean), low, high, verdict: verdict(value.paired, metric.goal), value, coming: row.pairs_coming ?? 0 };
       }).filter((one) => Number.isFinite(one.mean)) }))
         // Not a count that the strategy fixes.
         .filter((one) => one.effects.some((effect) => effect.mean !== 0 && !(one.metric.cost && effect.low === effect.high)));
@@ -300,13 +301,13 @@
         { title: 'p', number: true, hint: 'Sign flips, exact up to 24 pairs' }, { title: 'p Holm', number: true, hint: 'For all arms on one metric' },
         { title: 'least p', number: true, hint: 'The smallest p that so many pairs can give' },
         { title: '80 % sees', number: true, hint: 'The smallest difference that so many pairs show four times in five, by a t-test at 0.05 without Holm' },
-        { title: 'more seeds', number: true, hint: 'That many more would show a difference of the size found four times in five, by a t-test at 0.05, and let sign flips with Holm reach 0.05' }, ...extra.map((title) => ({ title: title.replaceAll('_', ' ') }))],
-      list.flatMap(({ metric, effects: all }) => all.map(({ cells: arm, mean, low, high, verdict: says, value: { paired } }) => {
+        { title: 'more seeds', number: true, hint: 'That many more than are asked for would show a difference of the size found four times in five, by a t-test at 0.05, and let sign flips with Holm reach 0.05' }, ...extra.map((title) => ({ title: title.replaceAll('_', ' ') }))],
+      list.flatMap(({ metric, effects: all }) => all.map(({ cells: arm, mean, low, high, verdict: says, value: { paired }, coming }) => {
         const places = decimals(number(paired.sd), mean);
         return { cells: [heading(metric), joined(arm), paired.n, { text: signed(mean, places), sort: mean, class: says },
           low === undefined ? '' : `${signed(low, places)} … ${signed(high, places)}`, ...(low === undefined ? ['', '', ''] : [pValue(paired.p), pValue(paired.p_holm), pValue(paired.least_p)]),
           paired.detectable === undefined ? '' : number(paired.detectable),
-          paired.pairs_missing === 'inf' ? { text: '>10000', sort: 1e9 } : paired.pairs_missing ?? '', ...extra.map((key) => (typeof paired[key] === 'object' ? JSON.stringify(paired[key]) : paired[key] ?? ''))] };
+          paired.pairs_missing === 'inf' ? { text: '>10000', sort: 1e9 } : paired.pairs_missing === undefined ? '' : Math.max(0, paired.pairs_missing - coming), ...extra.map((key) => (typeof paired[key] === 'object' ? JSON.stringify(paired[key]) : paired[key] ?? ''))] };
       })), `Differences from ${data.baseline}: ${part.name}`)];
       const open = parts.length === 0 || list.length * list[0].effects.length <= 60;
       parts.push(make('h3', {}, part.name), folded(list.length === 1 ? '1 metric' : `${list.length} metrics`, open, () => [make('div', { class: 'charts' }, ...list.map(({ metric, effects: all }) =>
@@ -420,7 +421,7 @@
     const list = (values) => (values ?? []).join(', ');
     return [differences.length ? table([{ title: 'cell' }, { title: 'against' }, { title: 'what' }, { title: 'is' }, { title: 'not' }, { title: 'in', long: true }, { title: 'seeds' },
       { title: 'follows from', long: true }], differences.map((one) => ({ cells: [joined(one.cells), one.from, one.fact + (one.resumed ? ' (resumed)' : ''), one.value, one.from_value,
-      list(one.stages), list(one.seeds), one.uncontrolled ? { text: 'nothing asked for: uncontrolled', class: 'worse' } : list([].concat(one.follows))] })), 'What else differed') : '',
+      list(one.stages), list(one.seeds), one.uncontrolled ? { text: 'nothing asked for: uncontrolled', class: 'worse' } : one.between_seeds ? 'between seeds, not within pairs' : list([].concat(one.follows))] })), 'What else differed') : '',
     budgets.length ? table([{ title: 'cell' }, { title: 'trained stage' }, { title: 'steps', number: true }, { title: 'weights, MB', number: true }],
       budgets.map((one) => ({ cells: [one.cell, one.stage, one.steps, one.weights_bytes ? one.weights_bytes / 1e6 : ''] })), 'What training was given') : ''];
   }

@@ -145,7 +145,8 @@ Json pictures_json(SQLite::Database& database, const std::filesystem::path& resu
              {"src", "data:image/png;base64," + base64_encode(encode_png(grid.image))}}};
   } catch (const Error& error) {
     // A report of an experiment without samples is a report.
-    notes.emplace_back(error.what());
+    const std::string what = error.what(), verb = "grid: ";
+    notes.push_back("no pictures: " + (what.rfind(verb, 0) == 0 ? what.substr(verb.size()) : what));
     return Json::array();
   }
 }

@@ -9,8 +9,6 @@
 namespace tessera {
 namespace {
 
-constexpr double kWorst = std::numeric_limits<double>::infinity();
-
 // Of numbers; the mean of the middle two where their count is even.
 double median_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -36,10 +34,11 @@ std::optional<std::string> Pruner::median(const Group& group, const Training& tr
     if (const auto at = other.values.find(step); at != other.values.end() && !std::isnan(at->second)) there.push_back(at->second);
   }
   if (complete < policy_.startup || step < policy_.first_step) return std::nullopt;
-  double best = kWorst;
+  double best = std::numeric_limits<double>::infinity();
+  bool any = false;
   for (const auto& [at, value] : training.values)
-    if (!std::isnan(value)) best = std::min(best, value);
-  if (best == kWorst) return fmt::format("{} has been no number up to step {}", policy_.metric, step);
+    if (!std::isnan(value)) best = std::min(best, value), any = true;
+  if (!any) return fmt::format("{} has been no number up to step {}", policy_.metric, step);
   if (there.empty()) return std::nullopt;
   const double middle = median_of(there);
   if (best <= middle) return std::nullopt;

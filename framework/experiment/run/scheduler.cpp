@@ -300,6 +300,12 @@ class Scheduler {
     node.status = Status::waiting;
   }
 
+  // A host that is refused memory ends in one of several ways; who set a limit should know that it may be the reason.
+  std::string memory_hint(const std::string& said) const {
+    const bool memory = said.find("bad_alloc") != std::string::npos || said.find("memory") != std::string::npos;
+    return policy_.memory_limit > 0 && memory ? fmt::format("; run.memory_limit is {} MiB", policy_.memory_limit) : "";
+  }
+
   StageResult failure(const Running& one, const ExitStatus& status, double seconds) const {
     StageResult result{StageOutcome::failed, "", "", ExitCode::run_failed, seconds, one.node->attempts};
     if (status.signal == 0 &&
@@ -325,7 +331,7 @@ class Scheduler {
       else if (status.clean())
         result.reason = fmt::format("its host exited with code 0, but did not publish ({})", plugins);
       else
-        result.reason = fmt::format("its host {} ({}){}", status.describe(), plugins, said.empty() ? "" : ": " + said);
+        result.reason = fmt::format("its host {} ({}){}{}", status.describe(), plugins, said.empty() ? "" : ": " + said, memory_hint(said));
     }
     return result;
   }

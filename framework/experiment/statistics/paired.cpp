@@ -140,8 +140,8 @@ PairedDifference paired_difference(const std::vector<double>& differences, bool 
   if (n > kMostSignFlips) result.least_p = std::max(result.least_p, 1 / static_cast<double>(kRandomFlips + 1));
   std::vector<double> numbers;
   std::copy_if(differences.begin(), differences.end(), std::back_inserter(numbers), [](double d) { return !std::isnan(d); });
-  if (tested && n > 0 && std::all_of(numbers.begin(), numbers.end(), [](double d) { return std::isfinite(d); }))
-    result.p = n <= kMostSignFlips ? sign_flip_p(numbers) : random_sign_flip_p(numbers);
+  const double scale = std::accumulate(numbers.begin(), numbers.end(), 0.0, [](double sum, double d) { return sum + std::abs(d); });
+  if (tested && n > 0 && std::isfinite(scale)) result.p = n <= kMostSignFlips ? sign_flip_p(numbers) : random_sign_flip_p(numbers);
   if (n > 1 && result.estimate.deviation) result.detectable = *result.estimate.deviation * known_detectable_effect(n);
   return result;
 }

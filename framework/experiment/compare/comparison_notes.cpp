@@ -1,0 +1,80 @@
+#include "experiment/compare/comparison_notes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "experiment/compare/comparison_part.hpp"
+
+namespace tessera {
+namespace {
+
+std::string joined(const std::vector<std::string>& cells) {
+  constexpr size_t kMostNamed = 12;
+  if (cells.size() <= kMostNamed) return fmt::format("{}", fmt::join(cells, "; "));
+  return fmt::format("{}; and {} more", fmt::join(cells.begin(), cells.begin() + kMostNamed, "; "), cells.size() - kMostNamed);
+}
+
+bool is_unchanged(const PairedDifference& paired) {
+  return paired.estimate.n > 0 && paired.estimate.mean == 0 && paired.estimate.deviation.value_or(0) == 0;
+}
+
+void add_unchanged(const ComparedPart& part, std::vector<std::string>& notes) {
+  for (size_t i = 0; i < part.metrics.size(); ++i) {
+    const auto& metric = part.metrics[i];
+    if (metric.goal == "none" || metric.cost || metric.timing) continue;
+    std::vector<std::string> unchanged;
+    bool others = false;
+    for (const auto& row : part.rows) {
+      if (!row.values[i] || !row.values[i]->paired || !row.values[i]->paired->p) continue;
+      if (is_unchanged(*row.values[i]->paired))
+        unchanged.push_back(fmt::format("{}", fmt::join(row.cells, " = ")));
+      else
+        others = true;
+    }
+    if (others && !unchanged.empty())
+      notes.push_back(fmt::format("{} {}: no difference at any seed, but counted by Holm: {}.", part.name, metric.name, joined(unchanged)));
+  }
+}
+
+// Cells that no baseline matches are told elsewhere.
+void add_without_baseline(const Comparison& comparison, const ComparedPart& part, std::vector<std::string>& notes) {
+  std::vector<std::string> cells;
+  for (const auto& row : part.rows)
+    for (const auto& cell : row.cells)
+      if (!row.baseline && row.from.empty() &&
+          std::find(comparison.unmatched.begin(), comparison.unmatched.end(), cell) == comparison.unmatched.end())
+        cells.push_back(cell);
+  if (!comparison.baseline.empty() && !cells.empty())
+    notes.push_back(
+        fmt::format("{}: no difference is counted, for the baseline {} has no number there: {}.", part.name, comparison.baseline, joined(cells)));
+}
+
+}  // namespace
+
+std::optional<std::string> unequal_sets(const ComparedPart& part) {
+  std::vector<std::string> counts;
+  for (size_t i = 0; i < part.metrics.size(); ++i) {
+    if (!is_count(part, i)) continue;
+    std::set<double> values;
+    for (const auto& row : part.rows)
+      if (row.values[i]) values.insert(row.values[i]->estimate.mean);
+    if (values.size() > 1) counts.push_back(fmt::format("{} {} to {}", part.metrics[i].name, *values.begin(), *values.rbegin()));
+  }
+  if (counts.empty()) return std::nullopt;
+  return fmt::format("{}: cells are scored on sets of unequal size ({}): numbers of whole sets, such as distances, do not compare.", part.name,
+                     fmt::join(counts, ", "));
+}
+
+std::vector<std::string> notes_of(const Comparison& comparison) {
+  std::vector<std::string> notes;
+  for (const auto& part : comparison.parts) {
+    if (const auto unequal = unequal_sets(part)) notes.push_back(*unequal);
+    add_unchanged(part, notes);
+    add_without_baseline(comparison, part, notes);
+  }
+  return notes;
+}
+
+}  // namespace tessera
