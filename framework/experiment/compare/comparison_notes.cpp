@@ -47,8 +47,8 @@ void add_without_baseline(const Comparison& comparison, const ComparedPart& part
           std::find(comparison.unmatched.begin(), comparison.unmatched.end(), cell) == comparison.unmatched.end())
         cells.push_back(cell);
   if (!comparison.baseline.empty() && !cells.empty())
-    notes.push_back(
-        fmt::format("{}: no difference is counted, for the baseline {} has no number there: {}.", part.name, comparison.baseline, joined(cells)));
+    notes.push_back(fmt::format("{}: no difference is counted, for the baseline {} has no number there: {}.", part.name,
+                                comparison.baseline, joined(cells)));
 }
 
 }  // namespace
@@ -63,8 +63,8 @@ std::optional<std::string> unequal_sets(const ComparedPart& part) {
     if (values.size() > 1) counts.push_back(fmt::format("{} {} to {}", part.metrics[i].name, *values.begin(), *values.rbegin()));
   }
   if (counts.empty()) return std::nullopt;
-  return fmt::format("{}: cells are scored on sets of unequal size ({}): numbers of whole sets, such as distances, do not compare.", part.name,
-                     fmt::join(counts, ", "));
+  return fmt::format("{}: cells are scored on sets of unequal size ({}): numbers of whole sets, such as distances, do not compare.",
+                     part.name, fmt::join(counts, ", "));
 }
 
 std::vector<std::string> notes_of(const Comparison& comparison) {

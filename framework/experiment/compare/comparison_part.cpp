@@ -185,7 +185,8 @@ bool is_count(const ComparedPart& part, size_t metric) {
   for (const auto& row : part.rows) {
     if (!row.values[metric]) continue;
     const auto& e = row.values[metric]->estimate;
-    if (e.n == 0 || !std::isfinite(e.mean) || e.mean != std::trunc(e.mean) || e.deviation.value_or(0) != 0) return false;
+    const bool whole = std::isfinite(e.mean) && e.mean >= 1 && e.mean == std::trunc(e.mean);
+    if (e.n == 0 || !whole || e.deviation.value_or(0) != 0) return false;
     any = true;
   }
   return any;
@@ -208,14 +209,19 @@ struct CalibrationGroup {
   std::map<size_t, std::set<int64_t>> stages;       // by cell
 };
 
-// "sampling.count=8": in what the group's options are not those of another group.
+// "sampling.count=8": in what the group's options are not those of another group. Defaults do not stand in the options.
 std::string setting_of(const CalibrationGroup& group, const std::vector<CalibrationGroup>& groups) {
+  std::set<std::string> keys;
+  for (const auto& one : groups)
+    for (const auto& option : one.options.items()) keys.insert(option.key());
+  const auto said = [](const CalibrationGroup& one, const std::string& key) {
+    const Json value = one.options.value(key, Json("default"));
+    return value.is_string() ? value.get<std::string>() : value.dump();
+  };
   std::string text;
-  for (const auto& [key, value] : group.options.items())
-    if (std::any_of(groups.begin(), groups.end(), [&, &name = key, &own = value](const auto& other) {
-          return !other.options.contains(name) || other.options.at(name) != own;
-        }))
-      text += fmt::format("{}{}={}", text.empty() ? "" : ", ", key, value.is_string() ? value.get<std::string>() : value.dump());
+  for (const auto& key : keys)
+    if (std::any_of(groups.begin(), groups.end(), [&](const auto& other) { return said(other, key) != said(group, key); }))
+      text += fmt::format("{}{}={}", text.empty() ? "" : ", ", key, said(group, key));
   return text;
 }
 

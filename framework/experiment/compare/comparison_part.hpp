@@ -43,7 +43,7 @@ class PartBuilder {
   std::vector<SamplePairing> sample_pairings_;
 };
 
-// A number of samples, images or sequences: a whole number without goal and unit, the same at all seeds of each row.
+// A number of samples, images or sequences: a whole number above 0 without goal and unit, the same at all seeds of each row.
 bool is_count(const ComparedPart& part, size_t metric);
 // Whether two rows have the same counts.
 bool counts_agree(const ComparedPart& part, size_t row, size_t other);
