@@ -95,7 +95,7 @@ int main(int argc, char** argv) {
     tessera::complain(error.path1().string() + ": " + error.code().message());
   } catch (const std::system_error& error) {
     // Of what could not be printed is spoken below.
-    if (std::ferror(stdout))
+    if (std::ferror(stdout) && std::strstr(error.what(), "cannot write to file"))
       write_error = error.code().value();
     else
       tessera::complain(error.what());

@@ -119,12 +119,12 @@ SELECT experiment, slot, metric, goal, cell, value, unit, stages, revision FROM 
       {"scores", "[EXPERIMENT [METRIC]]", "Every finished number, one row for each trial and metric",
        R"sql(SELECT experiment, cell, seed, slot, metric, value, unit, n, n_nan FROM v_score
 WHERE current AND done AND (?1 IS NULL OR experiment = ?1) AND (?2 IS NULL OR metric = ?2)
-ORDER BY experiment, slot, metric, (SELECT position FROM cell WHERE id = cell_id), seed)sql"},
+ORDER BY experiment, slot, metric, (SELECT position FROM cell WHERE id = cell_id), cell, seed)sql"},
       {"curve", "EXPERIMENT METRIC", "A metric by step, averaged over the distinct stages of each cell",
        R"sql(SELECT q.cell, slot, step, avg(value) AS mean, min(value) AS min, max(value) AS max, count(*) AS stages
 FROM (SELECT DISTINCT cell, slot, stage, step, value FROM v_curve WHERE experiment = ?1 AND metric = ?2 AND current) q
 JOIN v_cell c ON c.experiment = ?1 AND c.current AND c.cell = q.cell
-GROUP BY c.position, slot, step ORDER BY slot, c.position, step)sql"},
+GROUP BY c.id, slot, step ORDER BY slot, c.position, q.cell, step)sql"},
       {"cost", "[EXPERIMENT]", "Seconds and processor seconds of each stage, and how many trials share it",
        R"sql(SELECT DISTINCT v.kind, v.stage, v.state, v.runs, v.seconds, v.cpu_seconds, v.trials
 FROM v_trial t JOIN trial_stage x ON x.trial = t.id JOIN v_stage v ON v.id = x.stage
@@ -146,7 +146,7 @@ ORDER BY n_nan DESC)sql"},
   (SELECT group_concat(p.name || ' ' || coalesce(p.revision, substr(p.sha256, 1, 8)), ', ') FROM stage_plugin y JOIN plugin p ON p.id = y.plugin
    WHERE y.stage = s.id AND y.run = r.n) AS plugins, e.content AS environment
 FROM v_trial t JOIN trial_stage x ON x.trial = t.id JOIN stage s ON s.id = x.stage JOIN run r ON r.stage = s.id AND r.n = s.published
-LEFT JOIN env e ON e.id = r.env WHERE t.current AND (?1 IS NULL OR t.experiment = ?1) ORDER BY x.slot, (SELECT position FROM cell WHERE id = t.cell_id), t.seed)sql"},
+LEFT JOIN env e ON e.id = r.env WHERE t.current AND (?1 IS NULL OR t.experiment = ?1) ORDER BY x.slot, (SELECT position FROM cell WHERE id = t.cell_id), t.cell, t.seed)sql"},
       {"events", "[LEVEL]", "Warnings, errors and unknown journal lines",
        R"sql(SELECT datetime(e.time, 'unixepoch') AS time, e.level, j.path AS journal, e.q AS line, e.text FROM event e JOIN journal j ON j.id = e.journal
 WHERE (?1 IS NULL AND e.level <> 'info') OR e.level = ?1 ORDER BY e.time, j.path, e.q)sql"},

@@ -186,7 +186,7 @@ TEST_F(RunControl, MoreSeedsAddOnlyWhatIsNew) {
   // Another file of the same name.
   std::filesystem::create_directory(folder_.path() / "other");
   folder_.write("other/l.toml", kThreeArms);
-  EXPECT_NE(call({"plan", "other/l.toml"}).err.find("l.toml; now other/l.toml takes its place"), std::string::npos);
+  EXPECT_NE(call({"plan", "other/l.toml"}).err.find("l.toml: a run of other/l.toml takes its place"), std::string::npos);
   EXPECT_EQ(call({"plan", "l.toml"}).err, "");
   EXPECT_EQ(parse_json(call({"ls", "e", "--json"}).out, "ls").size(), 9U);
   EXPECT_NE(call({"plan", "e.toml", "--seeds", "none"}).err.find("command line: seeds: found \"none\""), std::string::npos);

@@ -113,6 +113,13 @@ TEST_F(ExperimentFile, GridsMultiplyArms) {
             (std::map<std::string, std::string>{{"arm", "a"}, {"prior.layers", "prior.layers=3"}, {"prior.width", "prior.width=16"}}));
 }
 
+// The name of a section is a name like any other.
+TEST_F(ExperimentFile, AnArmMayBeCalledAsASection) {
+  EXPECT_EQ(
+      labels(cells(kBase + "[arm.prior]\nprior.layers = 3\n[arm.data]\nnumerics.device = \"cpu\"\n[arm.sampling]\nsampling.seed = 3\n")),
+      (Labels{"prior", "data", "sampling"}));
+}
+
 TEST_F(ExperimentFile, AZipMovesItsKeysTogether) {
   const auto all = cells(kBase + "[zip.size]\nprior.width = [8, 16]\nprior.heads = [2, 8]\n[grid]\nprior.layers = [2, 3]\n");
   EXPECT_EQ(labels(all), (Labels{"prior.width=8, prior.heads=2, prior.layers=2", "prior.width=8, prior.heads=2, prior.layers=3",

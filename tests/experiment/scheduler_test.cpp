@@ -299,7 +299,7 @@ TEST_F(Scheduling, AHostBeyondItsMemoryFails) {
   policy.memory_limit = 64;
   const auto summary = run(again, policy);
   EXPECT_EQ(summary.code, ExitCode::run_failed);
-  EXPECT_EQ(summary.results.at(find(again, "tokenizer").key).reason, "std::bad_alloc");
+  EXPECT_EQ(summary.results.at(find(again, "tokenizer").key).reason, "std::bad_alloc; run.memory_limit is 64 MiB");
 }
 
 TEST_F(Scheduling, EachSlotHasItsGpu) {

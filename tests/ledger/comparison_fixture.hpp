@@ -41,7 +41,8 @@ class Comparisons : public ::testing::Test {
                          {"plugins", {{"prior", {{"id", "gpt"}, {"file", "gpt.so"}, {"sha256", made.plugin_sha}, {"revision", 3}}}}}});
     for (const auto& [name, value] : made.values.items()) {
       const bool timed = name.size() > 2 && name.compare(name.size() - 2, 2, "_s") == 0;
-      journal.metric(name, value.is_array() ? "sample" : "step", timed, 1, name == "images" ? "none" : "min");
+      journal.metric(name, value.is_array() ? "sample" : "step", timed, 1, name == "images" ? "none" : "min",
+                     name == "images" ? "Number of images." : "of a test");
       if (!value.is_array()) {
         journal.step(made.step, {{name, value}});
         continue;

@@ -193,7 +193,7 @@ TEST_F(Comparisons, MoreSeedsCountOnTheSeedsAskedFor) {
   EXPECT_EQ(more.at("cells"), Json({"halton"})) << "of two that need as many seeds the one with fewer pairs";
   EXPECT_EQ(more.at("pairs"), 4);
   EXPECT_EQ(more.at("seeds"), 7);
-  EXPECT_EQ(json().at("parts").at(0).at("rows").at(2).at("pairs_coming"), 1);
+  EXPECT_EQ(json().at("parts").at(0).at("rows").at(2).at("values").at("bits").at("paired").at("pairs_coming"), 1);
   EXPECT_NE(
       tessera("compare quick").first.find("  4 pairs (of halton in prior bits) cannot reach p = 0.05, corrected for 2 arms: the least is"),
       std::string::npos);
@@ -204,8 +204,9 @@ TEST_F(Comparisons, MoreSeedsCountOnTheSeedsAskedFor) {
   for (const std::string cell : {"causal", "masked", "halton"}) add(cell, 5, "interrupted");
   add("causal", 6, "done"), add("masked", 6, "failed"), add("halton", 6, "interrupted");
   const auto found = json();
-  EXPECT_EQ(found.at("parts").at(0).at("rows").at(1).at("pairs_coming"), 2) << "masked: seeds 3 and 5";
-  EXPECT_EQ(found.at("parts").at(0).at("rows").at(2).at("pairs_coming"), 4) << "halton: seeds 3, 4, 5 and 6";
+  EXPECT_EQ(found.at("parts").at(0).at("rows").at(1).at("values").at("bits").at("paired").at("pairs_coming"), 2) << "masked: seeds 3 and 5";
+  EXPECT_EQ(found.at("parts").at(0).at("rows").at(2).at("values").at("bits").at("paired").at("pairs_coming"), 4)
+      << "halton: seeds 3, 4, 5 and 6";
   EXPECT_EQ(found.at("more_seeds").at("cells"), Json({"masked"})) << "whose seed 6 failed";
   EXPECT_EQ(found.at("more_seeds").at("seeds"), 7 + 1);
 }
@@ -275,6 +276,9 @@ TEST_F(Comparisons, RealDataHasARowForEachSettingOfItsOwn) {
   EXPECT_NE(text.find("  real data: real (sampling.count=8)   1      1.5"), std::string::npos) << text;
   EXPECT_NE(text.find("  real data: real (sampling.count=16)  1"), std::string::npos) << text;
   EXPECT_EQ(text.find("all tokenizers"), std::string::npos);
+  trial("few", 1, {{"evaluation.samples.free", "e-few"}, {"evaluation.calibration", "c-default"}});
+  make({"evaluation", "c-default", {{"real.frechet", 9.5}}, {{"torch", "2.11"}}, "ab12", {{"options", {{"evaluate.batch", 64}}}}});
+  EXPECT_NE(block("samples.free\n").find("real data: real (sampling.count=default)  1"), std::string::npos);
 }
 
 // What a table of differences leaves out, and Holm counts; a baseline that has no number.
@@ -290,9 +294,41 @@ TEST_F(Comparisons, WhatTheDifferencesLeaveOutIsSaid) {
       if (cell != "causal") make({"evaluation", "s-" + key, {{"frechet", 2.0}}});
     }
   EXPECT_EQ(json().at("notes"),
-            Json({"prior bits: no difference at any seed, but counted by Holm: same.",
+            Json({"prior bits: no difference in any pair, but counted by Holm: same.",
                   "samples.free: no difference is counted, for the baseline causal has no number there: masked; same."}));
-  EXPECT_NE(tessera("export quick --format markdown").first.find("no difference at any seed"), std::string::npos);
+  EXPECT_NE(tessera("export quick --format markdown").first.find("no difference in any pair"), std::string::npos);
+}
+
+// Cells of the same stages are one row, compared by the first of them that has a baseline.
+TEST_F(Comparisons, ARowIsComparedByACellThatHasABaseline) {
+  FakeResults::declare(front_, "quick", {"mask, count=16", "base, count=8", "mask, count=8"}, "q.toml:3:1", "base");
+  for (int seed = 0; seed < 3; ++seed)
+    for (const std::string cell : {"base, count=8", "mask, count=8", "mask, count=16"}) {
+      const auto key = fmt::format("{}{}", cell[0], seed);
+      trial(cell, seed, {{"evaluation.prior", key}});
+      if (cell != "mask, count=16") make({"evaluation", key, {{"bits", 4.0 + (cell[0] == 'm' ? 0.1 * seed : 0)}}});
+    }
+  EXPECT_EQ(json().at("parts").at(0).at("rows").at(1).at("from"), "base, count=8");
+  EXPECT_EQ(json().at("notes"), Json::array());
+}
+
+// What a metric has at a seed, another one of the part may lack: the training's own metrics come before the evaluation's.
+TEST_F(Comparisons, ComingPairsAreCountedByMetric) {
+  declare({"causal", "masked"});
+  for (int seed = 0; seed < 5; ++seed)
+    for (const std::string cell : {"causal", "masked"}) {
+      const auto key = fmt::format("{}-{}", cell, seed);
+      trial(cell, seed, {{"prior", "p-" + key}, {"evaluation.prior", "e-" + key}, {"samples.free", "s-" + key}});
+      make({"prior", "p-" + key, {{"loss", 1.0 + 0.1 * seed * (cell[0] - 100)}}});
+      if (seed == 4) make({"samples", "s-" + key, {}, {{"torch", "2.11"}}, "ab12", {}, {}, "failed"});
+      if (seed < 3)
+        make({"evaluation", "e-" + key, {{"bits", 4.0 + 0.1 * seed * (cell[0] - 100)}}});
+      else
+        make({"evaluation", "e-" + key, {}, {{"torch", "2.11"}}, "ab12", {}, {}, "interrupted"});
+    }
+  const auto values = json().at("parts").at(0).at("rows").at(1).at("values");
+  EXPECT_FALSE(values.at("loss").at("paired").contains("pairs_coming"));
+  EXPECT_EQ(values.at("bits").at("paired").at("pairs_coming"), 2) << "a sampling that failed is no reason";
 }
 
 // Where an answer orders by cells it is in the order of the file.

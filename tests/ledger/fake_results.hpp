@@ -35,14 +35,14 @@ class FakeJournal {
   }
   void raw(const std::string& text) const { std::ofstream(results_ / path_, std::ios::app) << text; }
   void metric(const std::string& name, const std::string& axis = "step", bool timing = false, int revision = 1,
-              const std::string& goal = "min") {
+              const std::string& goal = "min", const std::string& definition = "of a test") {
     write({{"t", "metric"},
            {"name", name},
            {"axis", axis},
            {"goal", goal},
            {"unit", timing ? "s" : ""},
            {"timing", timing},
-           {"definition", "of a test"},
+           {"definition", definition},
            {"revision", revision}});
   }
   void step(int64_t s, const Json& values) { write({{"t", "step"}, {"s", s}, {"v", values}}); }

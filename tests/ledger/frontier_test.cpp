@@ -68,6 +68,11 @@ TEST_F(Frontiers, SetsOfUnequalSizeDecideNothing) {
   EXPECT_NE(block("What the differences rest on").find("  " + note), std::string::npos);
   EXPECT_EQ(json().at("notes").at(0).get<std::string>().rfind(note, 0), 0U);
   EXPECT_NE(block("samples.free\n").find("images"), std::string::npos) << "a column, not the heading";
+  const auto row = json().at("parts").at(0).at("rows").at(1);
+  EXPECT_EQ(row.at("unequal_sets"), true);
+  EXPECT_FALSE(row.at("values").at("images").contains("difference")) << "a count";
+  EXPECT_TRUE(json().at("more_seeds").is_null()) << "no seeds are asked for, for what does not compare";
+  EXPECT_EQ(tessera("export quick --format markdown").first.find("**1.1"), std::string::npos) << "and none is the best";
 }
 
 // A cell whose mean is worse because it has the harder seeds, and which is better at each seed that both have: it may be chance.

@@ -177,7 +177,7 @@ TEST_F(TrialVerbs, RmHidesTrialsForGoodAndKeepsTheirRows) {
                                  "or an experiment; did you mean \"quick/causal/0\"?\n"),
                      2));
   EXPECT_EQ(tessera("rm quick --yes").second, 0);
-  EXPECT_EQ(tessera("ls").first, "All trials were removed: tessera ls --retired lists them\n");
+  EXPECT_EQ(tessera("ls").first, "All trials were removed: ls --retired lists them\n");
   EXPECT_NE(tessera("ls --retired").first.find("quick/causal/1   done, removed"), std::string::npos);
 }
 

@@ -93,13 +93,27 @@ TEST_F(Controlled, WhatDiffersBetweenSeedsAloneIsTold) {
       make({"evaluation", "e-" + key, {{"bits", 4.0 + seed}}});
     }
   EXPECT_EQ(block("What else differed"), R"(What else differed
-  causal, masked: threads 1, not 2 as at the first seed, in prior at seeds 1, 2: between seeds, not
+  causal; masked: threads 1, not 2 as at the first seed, in prior at seeds 1, 2: between seeds, not
   within pairs
   Within pairs nothing uncontrolled is on record.
 )");
   EXPECT_EQ(tessera("compare quick --strict").second, 0);
   EXPECT_EQ(json().at("controls").at("differences").at(0).at("between_seeds"), true);
   EXPECT_EQ(json().at("controls").at("uncontrolled"), 0);
+}
+
+TEST_F(Controlled, TheFirstSeedIsTheFirstThatIsFinished) {
+  declare({"causal"});
+  for (int seed : {0, 1, 2}) {
+    const auto key = fmt::format("{}", seed);
+    trial("causal", seed, {{"prior", "p-" + key}, {"evaluation.prior", "e-" + key}});
+    make({"prior", "p-" + key, {}, {{"torch", "2.11"}, {"threads", seed}}, "ab12", {}, {}, seed == 0 ? "failed" : "done"});
+    if (seed > 0) make({"evaluation", "e-" + key, {{"bits", 4.0 + seed}}});
+  }
+  EXPECT_EQ(block("What else differed"), R"(What else differed
+  causal: threads 2, not 1 as at the first seed, in prior at seed 2: between seeds, not within pairs
+  Within pairs nothing uncontrolled is on record.
+)");
 }
 
 TEST_F(Controlled, WhatFollowsFromAnOptionIsExpected) {

@@ -29,8 +29,9 @@ struct PaperMetric {
 
 bool better(const ComparedMetric& metric, double a, double b) { return metric.goal == "max" ? a > b : a < b; }
 
-// The best mean among the arms; none where there is no goal or nothing to choose from.
+// The best mean among the arms; none where there is no goal or nothing to choose from, or sets of unequal size do not compare.
 std::optional<double> best_mean(const ComparedPart& part, size_t metric) {
+  if (part.unequal_sets) return std::nullopt;
   std::optional<double> best;
   int64_t arms = 0;
   for (const auto& row : part.rows) {

@@ -6,7 +6,6 @@
 
 #include "cli/compare/difference_text.hpp"
 #include "cli/text_table.hpp"
-#include "experiment/compare/comparison_part.hpp"
 
 namespace tessera {
 namespace {
@@ -86,7 +85,7 @@ Column column_of(const ComparedPart& part, const std::vector<Line>& lines, size_
     width = std::max(width, display_width(column.values.back()));
     difference = std::max(difference, display_width(column.differences.back()));
   }
-  if (difference == 0 || is_count(part, metric)) column.differences.clear();
+  if (difference == 0 || part.metrics[metric].count) column.differences.clear();
   column.width = width + 2 + (column.differences.empty() ? 0 : difference + 2);
   return column;
 }

@@ -140,7 +140,7 @@ int64_t add_differences(const Comparison& comparison, TextTable& table) {
         table.add({fmt::format("  {}", fmt::join(row.cells, " = ")), std::to_string(e.n), format_difference(e.mean, e),
                    interval_text(e.mean, *e.half_width, e), p_text(paired.p), p_text(row.values[i]->p_holm),
                    paired.detectable ? format_number(*paired.detectable) : "",
-                   missing_text(paired, row.values[i]->comparisons, row.coming_pairs)});
+                   row.unequal_sets ? "" : missing_text(paired, row.values[i]->comparisons, row.values[i]->coming_pairs)});
       }
     }
   return fewest;

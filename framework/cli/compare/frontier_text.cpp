@@ -59,15 +59,16 @@ std::string frontiers_text(const Comparison& comparison, size_t width) {
                width, 0);
   text += "\n" + wrapped("Dominated: another cell is no dearer and better, or cheaper and no worse, by their means over n distinct stages.",
                          width, 0);
-  for (const auto& part : comparison.parts) {
-    const bool shown =
-        std::any_of(comparison.frontiers.begin(), comparison.frontiers.end(), [&](const auto& one) { return one.part == part.name; });
-    if (const auto unequal = unequal_sets(part); shown && unequal) text += wrapped(*unequal + " (?) stands there, too.", width, 0);
-  }
   if (undecided)
     text +=
         wrapped("(?) The 95 % interval of the difference in quality, paired by seed, does not say so, or there is none: it may be chance.",
                 width, 0);
+  for (const auto& part : comparison.parts) {
+    const bool shown =
+        std::any_of(comparison.frontiers.begin(), comparison.frontiers.end(), [&](const auto& one) { return one.part == part.name; });
+    if (const auto unequal = unequal_sets(part); undecided && shown && unequal)
+      text += wrapped(*unequal + " (?) stands there, too.", width, 0);
+  }
   return text;
 }
 

@@ -43,7 +43,7 @@ Table scores(SQLite::Database& database, const std::string& experiment, const st
   Table table =
       query(database,
             "SELECT experiment, cell, seed, slot, stage, metric, revision, axis, goal, unit, value, n, n_nan FROM v_score "
-            "WHERE experiment = ?1 AND current AND done ORDER BY slot, metric, (SELECT position FROM cell WHERE id = cell_id), seed",
+            "WHERE experiment = ?1 AND current AND done ORDER BY slot, metric, (SELECT position FROM cell WHERE id = cell_id), cell, seed",
             {experiment});
   if (metrics.empty()) return table;
   const auto text = [&](const std::vector<Value>& row, const char* column) {

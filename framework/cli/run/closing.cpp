@@ -62,7 +62,8 @@ void warn_of_other_source(const Plan& plan, const CommonOptions& common) {
   try {
     auto database = open_read_only(file);
     if (const auto former = with_ledger_errors(file, [&] { return other_source(database, plan); }))
-      fmt::print(stderr, "tessera: warning: {} was last run from {}; now {} takes its place, and cells that it does not have are retired\n",
+      fmt::print(stderr,
+                 "tessera: warning: {} was last run from {}: a run of {} takes its place, and retires cells that it does not have\n",
                  plan.experiment, *former, plan.source);
   } catch (const Error&) {  // who records says what is wrong
   }

@@ -126,7 +126,6 @@ int run_experiment(const Experiment& experiment, const RunRequest& request) {
   Workbench bench(common, request.slurm ? request.slurm->devices() : std::vector<std::string>());
   auto plan = make_plan(experiment, bench.declarations(), bench.checker(), common.results);
   if (!plan.problems.empty()) throw Error(plan.problem_code, problems_text(plan));
-  if (!request.adds) warn_of_other_source(plan, common);
   refuse_stale(plan, common.results);
   refuse_kinds(plan, request.kinds);
   if (request.failed_only) keep_failed(plan, recall_failed(common));
@@ -146,6 +145,7 @@ int run_experiment(const Experiment& experiment, const RunRequest& request) {
     return run_on_slurm(plan, experiment.run, *request.slurm, bench.host(), common, request.argv);
 
   const auto past = recall_curves(plan, experiment.run.prune, common);
+  if (!request.adds) warn_of_other_source(plan, common);
   FrontJournal journal(common.results, request.argv);
   journal.write_plan(plan, request.adds);
   RunSummary summary;

@@ -234,7 +234,9 @@ int list(SQLite::Database& database, const ListRequest& request, const CommonOpt
   if (common.json)
     print_json(trials_json(trials, asked, tags));
   else if (trials.empty())
-    fmt::print("No trial {}\n", request.filter.empty() ? "yet" : "for which the filter holds");
+    fmt::print("{}\n", !request.filter.empty() ? "No trial for which the filter holds"
+                       : experiment            ? "No current trial: ls --retired lists those that were"
+                                               : "No trial yet");
   else
     print_trials(trials, usual, asked, tags);
   return 0;
@@ -246,7 +248,8 @@ int verb_ls(const Verb& verb, const std::vector<std::string>& arguments) {
   namespace po = boost::program_options;
   CommandLine line(verb);
   ListRequest request;
-  line.options().add_options()("retired", po::bool_switch(&request.retired), "Trials of older versions of the file too.")(
+  line.options().add_options()("retired", po::bool_switch(&request.retired),
+                               "Trials of older versions of the file too, and removed ones; of all experiments, where none is named.")(
       "sort", po::value(&request.sort)->value_name("METRIC"),
       "Best first where the metric has a goal, else the least; an option's key or seed will do too.")(
       "reverse", po::bool_switch(&request.reverse), "The other way round.")(
@@ -266,7 +269,7 @@ int verb_ls(const Verb& verb, const std::vector<std::string>& arguments) {
     else
       fmt::print("{}", !table.rows.empty()                  ? to_text(table)
                        : experiment_names(database).empty() ? "No experiments yet: tessera run experiments/quickstart.toml\n"
-                                                            : "All trials were removed: tessera ls --retired lists them\n");
+                                                            : "All trials were removed: ls --retired lists them\n");
     return 0;
   });
 }

@@ -27,8 +27,9 @@ namespace tessera {
 namespace {
 
 ComparedMetric compared(const EvidenceMetric& metric) {
-  return {metric.name,     metric.goal, metric.unit, metric.definition, metric.revision, metric.timing, metric.kind == "samples",
-          metric.by_sample};
+  const bool count = metric.goal == "none" && metric.unit.empty() && !metric.by_sample && metric.definition.rfind("Number of ", 0) == 0;
+  return {metric.name,      metric.goal, metric.unit, metric.definition, metric.revision, metric.timing, metric.kind == "samples",
+          metric.by_sample, count};
 }
 
 // Two revisions of a metric are two metrics: the newer one has the name.
@@ -107,9 +108,7 @@ void add_parts(SQLite::Database& database, const Evidence& evidence, const Compa
 }
 
 // What a table shows when no metric is named: one number a stage, and counts of evidence.
-bool shown_unasked(const ComparedPart& part, size_t metric) {
-  return !part.metrics[metric].by_sample && (part.metrics[metric].goal != "none" || is_count(part, metric));
-}
+bool shown_unasked(const ComparedMetric& metric) { return !metric.by_sample && (metric.goal != "none" || metric.count); }
 
 void keep_metrics(ComparedPart& part, const std::vector<bool>& keep) {
   const auto filter = [&](auto& list) {
@@ -130,9 +129,9 @@ void choose_metrics(Comparison& comparison, const NamesOfPart& asked) {
     const auto names = named == asked.end() ? std::vector<std::string>() : named->second;
     std::vector<bool> keep;
     for (size_t i = 0; i < part.metrics.size(); ++i) {
-      const bool counts = part.metrics[i].goal == "none" && (asked.empty() || !names.empty());
-      const bool named_one = std::find(names.begin(), names.end(), part.metrics[i].name) != names.end();
-      keep.push_back(named_one || ((asked.empty() || counts) && shown_unasked(part, i)));
+      const auto& metric = part.metrics[i];
+      const bool named_one = std::find(names.begin(), names.end(), metric.name) != names.end();
+      keep.push_back(named_one || (asked.empty() ? shown_unasked(metric) : metric.count && !names.empty()));
     }
     keep_metrics(part, keep);
   }

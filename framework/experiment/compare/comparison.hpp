@@ -20,6 +20,7 @@ struct ComparedMetric {
   bool timing = false;
   bool cost = false;       // counted or timed by the stage that makes the samples, not a score of them
   bool by_sample = false;  // one number a sample; a stage's number is their mean
+  bool count = false;      // of samples, images, sequences: without goal and unit, and its definition begins "Number of"
 };
 
 // Seeds that are no pair: both cells have the same stage there; only one of the two has a number.
@@ -37,6 +38,8 @@ struct ComparedValue {
   std::vector<int64_t> nan_seeds, infinite_seeds;  // where the stage's number is NaN, or infinite
   int64_t least_samples = 0, most_samples = 0;     // of a per-sample metric: samples with a number, a stage
   std::optional<Estimate> over_samples;            // of a per-sample metric that was named: units are samples, the models held fixed
+  std::vector<int64_t> both_seeds;                 // at which the row and what it is compared with have a number
+  int64_t coming_pairs = 0;                        // that seeds asked for already will add when they run
 };
 
 struct ComparedRow {
@@ -47,7 +50,7 @@ struct ComparedRow {
   std::string from;                                  // the cell that it is compared with; empty: with none
   bool pooled = false;                               // of real data: its stages are those of several tokenizers, not of seeds alone
   std::vector<int64_t> missing_seeds;                // of its first cell: asked for, and nothing of this part is done
-  int64_t coming_pairs = 0;                          // that seeds asked for already will add when they run
+  bool unequal_sets = false;                         // scored on another number of samples than `from`
   std::vector<std::string> same_slots;  // stages that it and `from` have in common wherever both have the seed: "data", "tokenizer", …
 };
 
@@ -55,6 +58,7 @@ struct ComparedRow {
 struct ComparedPart {
   std::string name;  // "tokenizer", "prior", "samples.free", …
   std::vector<ComparedMetric> metrics;
+  bool unequal_sets = false;             // rows were scored on different numbers of samples
   std::vector<ComparedRow> rows;         // in the order of the experiment's cells, the baseline first
   std::vector<ComparedRow> calibration;  // real data in the place of samples
 };
@@ -130,11 +134,11 @@ struct ComparisonRequest {
 Comparison compare(SQLite::Database& database, const ComparisonRequest& request);
 // One object: experiment, question, baseline, trials, trials_done; parts [{name, metrics, rows, calibration}]: a row has cells, baseline,
 // stages, values {metric: {n, n_nan, nan_seeds, mean, sd, interval95, difference, paired {…, p, p_holm, comparisons, least_p, detectable,
-// pairs_missing}, over_samples, seeds_unpaired}}, pooled where it is and, where it is compared, from, same_stages, seeds_missing,
-// seeds_unpaired (of all its metrics), pairs_coming where there are any; sample_differences and sample_scores_unread; more_seeds; frontiers
-// (where they were asked for); controls {differences, uncontrolled, budgets}; excluded, retired_cells, retired_trials, removed_trials,
-// cells_without_baseline, pinned; notes, where there are any; cost (a part). Fields are added, never changed. Numbers that are none are
-// "nan", "inf", "-inf".
+// pairs_missing, pairs_coming where there are any}, over_samples, seeds_unpaired}}, pooled where it is and, where it is compared, from,
+// same_stages, seeds_missing, seeds_unpaired (of all its metrics); parts and rows have unequal_sets where they are; sample_differences and
+// sample_scores_unread; more_seeds; frontiers (where they were asked for); controls {differences, uncontrolled, budgets}; excluded,
+// retired_cells, retired_trials, removed_trials, cells_without_baseline, pinned, notes; cost (a part). Fields are added, never changed.
+// Numbers that are none are "nan", "inf", "-inf".
 Json to_json(const Comparison& comparison);
 
 // The experiment of that name, or the only one that ends with it. Throws Error(bad_config).

@@ -60,6 +60,7 @@ Json row_json(const ComparedPart& part, const ComparedRow& row) {
     if (!one.infinite_seeds.empty()) value["infinite_seeds"] = one.infinite_seeds;
     if (part.metrics[i].by_sample) value["samples"] = {one.least_samples, one.most_samples};
     if (one.paired) value["paired"] = paired_json(*one.paired, one.p_holm, one.comparisons);
+    if (one.paired && one.coming_pairs > 0) value["paired"]["pairs_coming"] = one.coming_pairs;
     if (!row.from.empty()) value["seeds_unpaired"] = unpaired_json(one.unpaired);
     if (one.over_samples) value["over_samples"] = estimate_json(*one.over_samples);
     values[part.metrics[i].name] = std::move(value);
@@ -71,7 +72,7 @@ Json row_json(const ComparedPart& part, const ComparedRow& row) {
   json["from"] = row.from;
   json["same_stages"] = row.same_slots;
   json["seeds_unpaired"] = unpaired_json(union_of_unpaired(row));
-  if (row.coming_pairs > 0) json["pairs_coming"] = row.coming_pairs;
+  if (row.unequal_sets) json["unequal_sets"] = true;
   return json;
 }
 
@@ -99,7 +100,9 @@ Json part_json(const ComparedPart& part) {
                        {"definition", m.definition}});
   for (const auto& row : part.rows) rows.push_back(row_json(part, row));
   for (const auto& row : part.calibration) calibration.push_back(row_json(part, row));
-  return {{"name", part.name}, {"metrics", std::move(metrics)}, {"rows", std::move(rows)}, {"calibration", std::move(calibration)}};
+  Json json = {{"name", part.name}, {"metrics", std::move(metrics)}, {"rows", std::move(rows)}, {"calibration", std::move(calibration)}};
+  if (part.unequal_sets) json["unequal_sets"] = true;
+  return json;
 }
 
 Json more_seeds_json(const MoreSeeds& more) {
@@ -120,26 +123,25 @@ Json to_json(const Comparison& comparison) {
   for (const auto& one : comparison.pinned)
     pinned.push_back({{"stage", one.slot}, {"cells", one.cells}, {"one", one.one}, {"everywhere", one.everywhere}});
   for (const auto& one : comparison.samples) samples.push_back(samples_json(one));
-  Json json = {{"experiment", comparison.experiment},
-               {"question", comparison.question},
-               {"baseline", comparison.baseline},
-               {"trials", comparison.trials},
-               {"trials_done", comparison.trials_done},
-               {"parts", std::move(parts)},
-               {"sample_differences", std::move(samples)},
-               {"sample_scores_unread", comparison.unread_scores},
-               {"frontiers", std::move(frontiers)},
-               {"controls", to_json(comparison.controls)},
-               {"excluded", to_json(comparison.excluded)},
-               {"retired_cells", comparison.retired},
-               {"retired_trials", comparison.retired_trials},
-               {"removed_trials", comparison.removed_trials},
-               {"cells_without_baseline", comparison.unmatched},
-               {"pinned", std::move(pinned)},
-               {"more_seeds", comparison.more_seeds ? more_seeds_json(*comparison.more_seeds) : Json()},
-               {"cost", part_json(comparison.cost)}};
-  if (!comparison.notes.empty()) json["notes"] = comparison.notes;
-  return json;
+  return {{"experiment", comparison.experiment},
+          {"question", comparison.question},
+          {"baseline", comparison.baseline},
+          {"trials", comparison.trials},
+          {"trials_done", comparison.trials_done},
+          {"parts", std::move(parts)},
+          {"sample_differences", std::move(samples)},
+          {"sample_scores_unread", comparison.unread_scores},
+          {"frontiers", std::move(frontiers)},
+          {"controls", to_json(comparison.controls)},
+          {"excluded", to_json(comparison.excluded)},
+          {"retired_cells", comparison.retired},
+          {"retired_trials", comparison.retired_trials},
+          {"removed_trials", comparison.removed_trials},
+          {"cells_without_baseline", comparison.unmatched},
+          {"pinned", std::move(pinned)},
+          {"more_seeds", comparison.more_seeds ? more_seeds_json(*comparison.more_seeds) : Json()},
+          {"notes", comparison.notes},
+          {"cost", part_json(comparison.cost)}};
 }
 
 }  // namespace tessera

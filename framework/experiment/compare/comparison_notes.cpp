@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
-
-#include "experiment/compare/comparison_part.hpp"
 
 namespace tessera {
 namespace {
@@ -17,10 +16,11 @@ std::string joined(const std::vector<std::string>& cells) {
 }
 
 bool is_unchanged(const PairedDifference& paired) {
-  return paired.estimate.n > 0 && paired.estimate.mean == 0 && paired.estimate.deviation.value_or(0) == 0;
+  return paired.estimate.n > 1 && paired.estimate.mean == 0 && paired.estimate.deviation.value_or(0) == 0;
 }
 
 void add_unchanged(const ComparedPart& part, std::vector<std::string>& notes) {
+  std::map<std::vector<std::string>, std::vector<std::string>> metrics;  // by the cells that are unchanged
   for (size_t i = 0; i < part.metrics.size(); ++i) {
     const auto& metric = part.metrics[i];
     if (metric.goal == "none" || metric.cost || metric.timing) continue;
@@ -33,9 +33,11 @@ void add_unchanged(const ComparedPart& part, std::vector<std::string>& notes) {
       else
         others = true;
     }
-    if (others && !unchanged.empty())
-      notes.push_back(fmt::format("{} {}: no difference at any seed, but counted by Holm: {}.", part.name, metric.name, joined(unchanged)));
+    if (others && !unchanged.empty()) metrics[unchanged].push_back(metric.name);
   }
+  for (const auto& [cells, names] : metrics)
+    notes.push_back(
+        fmt::format("{} {}: no difference in any pair, but counted by Holm: {}.", part.name, fmt::join(names, ", "), joined(cells)));
 }
 
 // Cells that no baseline matches are told elsewhere.
@@ -54,15 +56,15 @@ void add_without_baseline(const Comparison& comparison, const ComparedPart& part
 }  // namespace
 
 std::optional<std::string> unequal_sets(const ComparedPart& part) {
+  if (!part.unequal_sets) return std::nullopt;
   std::vector<std::string> counts;
   for (size_t i = 0; i < part.metrics.size(); ++i) {
-    if (!is_count(part, i)) continue;
+    if (!part.metrics[i].count) continue;
     std::set<double> values;
     for (const auto& row : part.rows)
       if (row.values[i]) values.insert(row.values[i]->estimate.mean);
     if (values.size() > 1) counts.push_back(fmt::format("{} {} to {}", part.metrics[i].name, *values.begin(), *values.rbegin()));
   }
-  if (counts.empty()) return std::nullopt;
   return fmt::format("{}: cells are scored on sets of unequal size ({}): numbers of whole sets, such as distances, do not compare.",
                      part.name, fmt::join(counts, ", "));
 }

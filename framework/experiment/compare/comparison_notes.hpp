@@ -8,8 +8,8 @@
 
 namespace tessera {
 
-// "samples.free: samples are 8 to 16 …": metrics of whole sets are biased by the size of the set (Fréchet distance: Chong and Forsyth
-// 2020).
+// "samples.free: cells are scored on sets of unequal size (samples 8 to 16): …": metrics of whole sets are biased by the size of the set
+// (Fréchet distance: Chong and Forsyth 2020).
 std::optional<std::string> unequal_sets(const ComparedPart& part);
 
 // Sets of unequal size; arms that differ at no seed, which tables leave out and Holm's correction counts; parts in which the baseline has

@@ -91,8 +91,13 @@ void PartBuilder::add_rows() {
     row_of_cell[cell] = place->second;
     row.baseline = row.baseline || baselines_[cell] == cell;
   }
+  // Of cells with the same stages some may have no baseline.
+  const auto has_baseline = [&](size_t cell) { return baselines_[cell] != kNoCell && row_of_cell[baselines_[cell]] != kNoCell; };
+  for (size_t cell = scores_.size(); cell-- > 0;)
+    if (const size_t row = row_of_cell[cell]; row != kNoCell && has_baseline(cell)) first_cells_[row] = cell;
   for (size_t i = 0; i < part_.rows.size(); ++i) {
     const size_t base = baselines_[first_cells_[i]];
+    part_.unequal_sets = part_.unequal_sets || (of_samples() && !counts_agree(part_, i, 0));
     for (size_t m = 0; m < part_.metrics.size(); ++m)
       if (part_.metrics[m].by_sample) sample_pairings_.push_back({i, m, scores_[first_cells_[i]][m], {}});
     if (!part_.rows[i].baseline && base != kNoCell && row_of_cell[base] != kNoCell)
@@ -105,11 +110,15 @@ void PartBuilder::compare_with(size_t row_index, size_t cell, size_t base_row, s
   const auto& base = part_.rows[base_row];
   row.from = evidence_.cells[base_cell];
   row.same_slots = same_slots(cell, base_cell);
+  row.unequal_sets = of_samples() && !counts_agree(part_, row_index, base_row);
   for (size_t i = 0; i < part_.metrics.size(); ++i) {
     auto& value = row.values[i];
     const auto& from = base.values[i];
-    if (!value || !from) continue;
+    if (!value || !from || part_.metrics[i].count) continue;
     const auto pairing = pair_seeds(scores_[cell][i], scores_[base_cell][i]);
+    for (const auto& one : scores_[cell][i])
+      if (std::find(pairing.row_only.begin(), pairing.row_only.end(), one.seed) == pairing.row_only.end())
+        value->both_seeds.push_back(one.seed);
     value->unpaired = {pairing.shared, pairing.row_only, pairing.base_only};
     if (pairing.clusters.empty()) continue;
     if (part_.metrics[i].by_sample)
@@ -178,24 +187,10 @@ void PartBuilder::correct() {
   }
 }
 
-bool is_count(const ComparedPart& part, size_t metric) {
-  const auto& about = part.metrics[metric];
-  if (about.goal != "none" || !about.unit.empty() || about.by_sample) return false;
-  bool any = false;
-  for (const auto& row : part.rows) {
-    if (!row.values[metric]) continue;
-    const auto& e = row.values[metric]->estimate;
-    const bool whole = std::isfinite(e.mean) && e.mean >= 1 && e.mean == std::trunc(e.mean);
-    if (e.n == 0 || !whole || e.deviation.value_or(0) != 0) return false;
-    any = true;
-  }
-  return any;
-}
-
 bool counts_agree(const ComparedPart& part, size_t row, size_t other) {
   for (size_t i = 0; i < part.metrics.size(); ++i) {
     const auto &a = part.rows[row].values[i], &b = part.rows[other].values[i];
-    if (a && b && a->estimate.mean != b->estimate.mean && is_count(part, i)) return false;
+    if (part.metrics[i].count && a && b && a->estimate.mean != b->estimate.mean) return false;
   }
   return true;
 }

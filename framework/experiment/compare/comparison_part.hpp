@@ -31,7 +31,8 @@ class PartBuilder {
   void add_rows();
   void compare_with(size_t row, size_t cell, size_t base_row, size_t base_cell);
   void correct();
-  std::pair<size_t, size_t> trials_of(size_t cell) const;  // [begin, end)
+  bool of_samples() const { return part_.name.rfind("samples", 0) == 0; }  // metrics of whole sets depend on the size of the set
+  std::pair<size_t, size_t> trials_of(size_t cell) const;                  // [begin, end)
   std::vector<int64_t> missing_seeds(size_t cell) const;
   std::vector<std::string> same_slots(size_t cell, size_t base_cell) const;
 
@@ -39,13 +40,11 @@ class PartBuilder {
   const std::vector<size_t>& baselines_;
   ComparedPart part_;
   std::vector<std::vector<Scores>> scores_;  // by cell and metric
-  std::vector<size_t> first_cells_;          // by row
+  std::vector<size_t> first_cells_;          // by row: the first that has a baseline with numbers, if any has
   std::vector<SamplePairing> sample_pairings_;
 };
 
-// A number of samples, images or sequences: a whole number above 0 without goal and unit, the same at all seeds of each row.
-bool is_count(const ComparedPart& part, size_t metric);
-// Whether two rows have the same counts.
+// Whether two rows have the same numbers of samples, images or sequences.
 bool counts_agree(const ComparedPart& part, size_t row, size_t other);
 
 // One row a kind of calibration ("<row>.<metric>" is how they are recorded), in the columns of the part it stands below; one each for

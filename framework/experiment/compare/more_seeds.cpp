@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -30,6 +31,11 @@ bool has(const SeedsOfCell& seeds, const std::string& cell, int64_t seed) {
   return found != seeds.end() && found->second.count(seed) != 0;
 }
 
+// Failed or pruned, in the part itself or in what it is made from.
+bool stays_away(const ExcludedTrial& trial, const std::string& part) {
+  return (trial.state == "failed" || trial.censored) && (part_of(trial.slot) == part || pipeline_place(trial.slot) < pipeline_place(part));
+}
+
 }  // namespace
 
 void count_coming_pairs(const Evidence& evidence, Comparison& comparison) {
@@ -42,14 +48,20 @@ void count_coming_pairs(const Evidence& evidence, Comparison& comparison) {
     SeedsOfCell open, lost;
     for (const auto& trial : comparison.excluded)
       if (std::find(trial.parts.begin(), trial.parts.end(), part.name) != trial.parts.end())
-        (trial.state == "failed" || trial.censored ? lost : open)[trial.cell].insert(trial.seed);
+        (stays_away(trial, part.name) ? lost : open)[trial.cell].insert(trial.seed);
     const auto comes = [&](const std::string& cell, int64_t seed) { return !has(there, cell, seed) || has(open, cell, seed); };
     for (auto& row : part.rows) {
-      const auto& cell = row.cells.front();
       if (row.from.empty()) continue;
-      row.coming_pairs = std::count_if(asked.begin(), asked.end(), [&](int64_t seed) {
+      const auto& cell = row.cells.front();
+      std::vector<int64_t> coming;
+      std::copy_if(asked.begin(), asked.end(), std::back_inserter(coming), [&](int64_t seed) {
         return (comes(cell, seed) || comes(row.from, seed)) && !has(lost, cell, seed) && !has(lost, row.from, seed);
       });
+      for (auto& value : row.values)
+        if (value)
+          value->coming_pairs = std::count_if(coming.begin(), coming.end(), [&](int64_t seed) {
+            return std::find(value->both_seeds.begin(), value->both_seeds.end(), seed) == value->both_seeds.end();
+          });
     }
   }
 }
@@ -62,14 +74,16 @@ std::optional<MoreSeeds> more_seeds(const Comparison& comparison) {
       const auto& metric = part.metrics[i];
       if (metric.goal == "none" || metric.timing || metric.cost) continue;
       for (const auto& row : part.rows) {
-        if (!row.values[i] || !row.values[i]->paired || is_pinned(comparison, part, row)) continue;
+        if (!row.values[i] || !row.values[i]->paired || row.unequal_sets || is_pinned(comparison, part, row)) continue;
         const auto& [value, paired] = std::tie(*row.values[i], *row.values[i]->paired);
         const int64_t n = paired.estimate.n;
         if (n == 0 || !is_tested(paired)) continue;
         pairs.insert(n);
         MoreSeeds one{false, part.name, metric.name, row.cells, n, value.comparisons, 1, comparison.seeds};
         one.least_p = std::min(1.0, paired.least_p * static_cast<double>(one.comparisons));
-        const auto add_pairs = [&](int64_t missing) { one.seeds += std::max<int64_t>(0, missing - row.coming_pairs); };
+        const auto add_pairs = [&one, coming = value.coming_pairs](int64_t missing) {
+          one.seeds += std::max<int64_t>(0, missing - coming);
+        };
         if (const int64_t needed = exact_pairs(one.comparisons); n < needed) {
           one.reach = true;
           add_pairs(needed - n);

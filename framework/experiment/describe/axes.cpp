@@ -33,9 +33,9 @@ std::string label_of(const std::vector<Entry>& entries) {
   return fmt::format("{}", fmt::join(labels, ", "));
 }
 
-// What keys of options begin with.
+// What keys of options begin with: sections of plugins, and those of the engine alone.
 bool is_section(const std::string& word) {
-  return word == "numerics" ||
+  return word == "numerics" || word == "evaluate" ||
          std::any_of(selectors().begin(), selectors().end(), [&](const Selector& one) { return word == head(one.section); });
 }
 

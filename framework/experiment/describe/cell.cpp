@@ -249,7 +249,7 @@ class Resolver {
       if (const auto error = setting.schema->check(setting.value)) {
         auto text = *error;
         if (const auto carried = carried_.find(key); carried != carried_.end()) text += "; carried over to " + carried->second;
-        if (setting.schema->is_list() && !setting.value.is_array()) text += list_hint(key, setting);
+        if (setting.schema->is_list() && !setting.schema->check(Json::array({setting.value}))) text += list_hint(key, setting);
         problem(setting.origin, key, text);
         continue;
       }
@@ -498,7 +498,8 @@ std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations&
   for (size_t e = 0; e < seen.size(); ++e) check_exclusion(experiment.exclusions[e], seen[e], matched[e], problems);
   if (problems.empty()) check_baseline(experiment, cells, problems);  // else a cell may be missing for another reason
   if (cells.empty() && problems.empty())
-    problems.add_line(fmt::format("{}: found no cell: [[exclude]] leaves out all of them", experiment.source));
+    problems.add(experiment.exclusions[0].conditions[0].key_origin, "exclude",
+                 fmt::format("found no cell that is left of {}, expected at least one", product));
   return cells;
 }
 

@@ -106,23 +106,23 @@ void read_metrics(SQLite::Database& database, Evidence& evidence) {
   }
 }
 
-// Finished trials that are not current, and why; of those that were removed the unfinished ones, too.
+// Finished trials that are not current, and why: removed, though the newest front asked for them; of seeds that it does not ask for; of
+// cells that it does not have. Of the removed ones the unfinished, too.
 void read_left_out(SQLite::Database& database, const std::string& experiment, const std::unordered_map<int64_t, size_t>& places,
                    Evidence& evidence) {
-  SQLite::Statement row(
-      database,
-      "SELECT c.cell, v.seed, v.removed OR c.removed, c.current, c.id, NOT EXISTS (SELECT 1 FROM trial_stage x JOIN stage s ON s.id = "
-      "x.stage WHERE x.trial = v.id AND s.published IS NULL), t.front = e.front FROM v_trial v JOIN v_cell c ON c.id = v.cell_id "
-      "JOIN trial t ON t.id = v.id JOIN experiment e ON e.name = v.experiment WHERE v.experiment = ? AND NOT v.current "
-      "ORDER BY c.position, v.seed");
+  SQLite::Statement row(database,
+                        "SELECT c.cell, v.seed, (v.removed OR c.removed) AND (e.front IS NULL OR t.front = e.front), c.current, c.id, NOT "
+                        "EXISTS (SELECT 1 FROM trial_stage x JOIN stage s ON s.id = "
+                        "x.stage WHERE x.trial = v.id AND s.published IS NULL) FROM v_trial v JOIN v_cell c ON c.id = v.cell_id "
+                        "JOIN trial t ON t.id = v.id JOIN experiment e ON e.name = v.experiment WHERE v.experiment = ? AND NOT v.current "
+                        "ORDER BY c.position, v.seed");
   row.bind(1, experiment);
   std::set<std::string> retired;
   while (row.executeStep()) {
     const auto cell = row.getColumn(0).getString();
     const auto trial = cell + "/" + std::to_string(row.getColumn(1).getInt64());
     const bool removed = row.getColumn(2).getInt() != 0, finished = row.getColumn(5).getInt() != 0;
-    const bool asked_for = row.getColumn(6).getInt() != 0;
-    if (const auto place = places.find(row.getColumn(4).getInt64()); removed && asked_for && place != places.end())
+    if (const auto place = places.find(row.getColumn(4).getInt64()); removed && place != places.end())
       evidence.removed.push_back({place->second, row.getColumn(1).getInt64()});
     if (!finished) continue;
     if (removed)

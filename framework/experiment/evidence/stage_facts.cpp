@@ -137,11 +137,17 @@ void StageFacts::compare(const Environment& a, const Environment& b, const std::
       if (value(a, key) != value(b, key)) differences[prefix + key] = {value(a, key), value(b, key)};
 }
 
+const StageFacts::Differences& StageFacts::between_environments(int64_t a, int64_t b) const {
+  const auto [found, is_new] = known_.try_emplace({a, b});
+  if (is_new) compare(environments_.at(a), environments_.at(b), "", found->second);
+  return found->second;
+}
+
 StageFacts::Differences StageFacts::differences(int64_t stage, int64_t base) const {
   Differences differences;
   const auto &a = records_.at(stage), &b = records_.at(base);
   if (!a.environments.empty() && !b.environments.empty() && a.environments.back() != b.environments.back())
-    compare(environments_.at(a.environments.back()), environments_.at(b.environments.back()), "", differences);
+    differences = between_environments(a.environments.back(), b.environments.back());
   static const std::string kNone;
   const auto text = [](const std::string* kept) -> const std::string& { return kept ? *kept : kNone; };
   if (text(a.numerics) != text(b.numerics)) compare(flat(text(a.numerics)), flat(text(b.numerics)), "numerics.", differences);

@@ -51,7 +51,10 @@ class StageFacts {
   const std::string* kept(std::string_view text);
   static void compare(const Environment& a, const Environment& b, const std::string& prefix, Differences& differences);
 
+  const Differences& between_environments(int64_t a, int64_t b) const;
+
   const Evidence& evidence_;
+  mutable std::map<std::pair<int64_t, int64_t>, Differences> known_;  // of two environments: many stages ask for the same
   std::unordered_map<int64_t, Record> records_;
   std::unordered_map<int64_t, Environment> environments_;
   std::unordered_map<int64_t, Plugin> plugins_;

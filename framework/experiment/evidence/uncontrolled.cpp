@@ -79,25 +79,24 @@ class Collector {
         add(trial, trial.cell, fact, values, slot, "", FactDifference::within);
   }
 
-  // How long a training went on may depend on the seed.
-  void between(const EvidenceTrial& trial, const EvidenceTrial& first) {
-    for (const auto& [slot, stage] : trial.stages)
-      for (const auto& [first_slot, first_stage] : first.stages) {
-        if (slot != first_slot || stage == first_stage) continue;
-        if (!evidence_.stages.at(stage).done || !evidence_.stages.at(first_stage).done) continue;
-        for (const auto& [fact, values] : facts_.differences(stage, first_stage))
-          if (fact != "steps") add(trial, trial.cell, fact, values, slot, "", FactDifference::between);
-      }
+  // Against the first finished stage of the cell in each slot. How long a training went on may depend on the seed.
+  void between(const EvidenceTrial& trial) {
+    for (const auto& [slot, stage] : trial.stages) {
+      if (!evidence_.stages.at(stage).done) continue;
+      const int64_t first = first_.try_emplace({trial.cell, slot}, stage).first->second;
+      if (first == stage) continue;
+      for (const auto& [fact, values] : facts_.differences(stage, first))
+        if (fact != "steps") add(trial, trial.cell, fact, values, slot, "", FactDifference::between);
+    }
   }
 
   std::vector<FactDifference> list() {
     std::vector<FactDifference> all;
     for (auto& [key, difference] : found_) {
       const auto same = std::find_if(all.begin(), all.end(), [&one = difference](const auto& other) {
-        const bool one_place = one.where == FactDifference::between || one.from == other.from;
-        return one.where != FactDifference::within && one_place &&
-               std::tie(one.fact, one.value, one.from_value, one.slots, one.seeds, one.follows, one.where) ==
-                   std::tie(other.fact, other.value, other.from_value, other.slots, other.seeds, other.follows, other.where);
+        return one.where != FactDifference::within &&
+               std::tie(one.from, one.fact, one.value, one.from_value, one.slots, one.seeds, one.follows, one.where) ==
+                   std::tie(other.from, other.fact, other.value, other.from_value, other.slots, other.seeds, other.follows, other.where);
       });
       if (same == all.end())
         all.push_back(std::move(difference));
@@ -115,7 +114,15 @@ class Collector {
            const std::string& follows, FactDifference::Where where) {
     auto& one = found_[Key{trial.cell, base, fact, values.first, values.second, where}];
     if (one.fact.empty())
-      one = {{evidence_.cells[trial.cell]}, evidence_.cells[base], fact, values.first, values.second, {}, {}, follows, where};
+      one = {{evidence_.cells[trial.cell]},
+             where == FactDifference::between ? "" : evidence_.cells[base],
+             fact,
+             values.first,
+             values.second,
+             {},
+             {},
+             follows,
+             where};
     const auto& name = evidence_.slots[slot];
     if (std::find(one.slots.begin(), one.slots.end(), name) == one.slots.end()) one.slots.push_back(name);
     if (std::find(one.seeds.begin(), one.seeds.end(), trial.seed) == one.seeds.end()) one.seeds.push_back(trial.seed);
@@ -125,6 +132,7 @@ class Collector {
   const StageFacts& facts_;
   OptionDifferences options_;
   std::map<Key, FactDifference> found_;
+  std::map<std::pair<size_t, size_t>, int64_t> first_;  // cell, slot -> stage
 };
 
 std::vector<Budget> budgets_of(SQLite::Database& database, const Evidence& evidence) {
@@ -171,7 +179,7 @@ Controls controls_of(SQLite::Database& database, const Evidence& evidence, const
   const auto base_of = [&](size_t cell) { return baselines[cell] == kNoCell ? size_t{0} : baselines[cell]; };
   for (const auto& trial : evidence.trials) {
     collector.resumed(trial);
-    if (&trial != first[trial.cell]) collector.between(trial, *first[trial.cell]);
+    collector.between(trial);
     const size_t base = base_of(trial.cell);
     if (base == trial.cell) continue;
     const auto other = by_place.find({base, trial.seed});
@@ -185,11 +193,22 @@ Controls controls_of(SQLite::Database& database, const Evidence& evidence, const
   return {collector.list(), budgets_of(database, evidence)};
 }
 
+namespace {
+
+// Labels hold commas.
+std::string some_cells(const std::vector<std::string>& cells) {
+  constexpr size_t kMostNamed = 12;
+  if (cells.size() <= kMostNamed) return fmt::format("{}", fmt::join(cells, "; "));
+  return fmt::format("{}; and {} more", fmt::join(cells.begin(), cells.begin() + kMostNamed, "; "), cells.size() - kMostNamed);
+}
+
+}  // namespace
+
 std::string sentence(const FactDifference& d) {
   const auto where = fmt::format("in {} at seed{} {}", fmt::join(d.slots, ", "), d.seeds.size() == 1 ? "" : "s", fmt::join(d.seeds, ", "));
   const auto or_none = [](const std::string& value) { return value.empty() ? std::string("none") : value; };
   if (d.where == FactDifference::between)
-    return fmt::format("{}: {} {}, not {} as at the first seed, {}: between seeds, not within pairs", fmt::join(d.cells, ", "), d.fact,
+    return fmt::format("{}: {} {}, not {} as at the first seed, {}: between seeds, not within pairs", some_cells(d.cells), d.fact,
                        or_none(d.value), or_none(d.from_value), where);
   if (d.where == FactDifference::within)
     return fmt::format("{}: resumed with another {}: {} after {}, {}", d.from, d.fact, or_none(d.value), or_none(d.from_value), where);

@@ -22,12 +22,8 @@ struct FactDifference {
   std::string value, from_value;   // resumed: of the last run, and of the one before the change
   std::vector<std::string> slots;
   std::vector<int64_t> seeds;
-  std::string follows;  // the options that explain it; empty: uncontrolled
-  enum Where {
-    against,
-    within,
-    between
-  } where = against;  // cells; the runs of one stage; the seeds of a cell (`from` is the first seed's)
+  std::string follows;                                      // the options that explain it; empty: uncontrolled
+  enum Where { against, within, between } where = against;  // cells; the runs of one stage; the seeds of a cell (`from` is empty)
 };
 
 // Information: what training was given, by cell and trained stage, where cells differ in it.

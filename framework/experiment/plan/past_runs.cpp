@@ -87,7 +87,9 @@ std::optional<std::string> other_source(SQLite::Database& database, const Plan& 
   if (!row.executeStep() || row.isColumnNull(1)) return std::nullopt;
   std::error_code error;
   const auto former = fs::weakly_canonical(fs::path(row.getColumn(1).getString()) / row.getColumn(0).getString(), error);
-  if (error || !fs::is_regular_file(former, error) || former == fs::weakly_canonical(plan.source, error)) return std::nullopt;
+  if (error || !fs::is_regular_file(former, error)) return std::nullopt;
+  const auto own = fs::weakly_canonical(plan.source, error);
+  if (error || former == own) return std::nullopt;
   return former.string();
 }
 

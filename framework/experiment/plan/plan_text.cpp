@@ -75,6 +75,7 @@ std::string cells_text(const Plan& plan, size_t width) {
                        [&](const std::string& one) { return one == value || one.rfind(value + " (", 0) == 0; }) &&
           !value.empty() && value != "?")
         values.insert(value);
+    if (values.empty()) continue;  // all cells are refused
     if (all.size() > 1 && values.size() == 1 && titles[column] != "stages")
       same.push_back(titles[column] + " " + *values.begin());
     else

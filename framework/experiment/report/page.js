@@ -190,7 +190,7 @@
   const valueOf = (row, metric) => row.values[metric.name];
   function bestOf(part, metric) {
     const means = part.rows.map((row) => number(valueOf(row, metric)?.mean)).filter(Number.isFinite);
-    if (metric.goal === 'none' || metric.timing || means.length < 2) return null;
+    if (metric.goal === 'none' || metric.timing || means.length < 2 || part.unequal_sets) return null;
     return metric.goal === 'max' ? Math.max(...means) : Math.min(...means);
   }
   // Whether the interval of a difference lies on one side of zero, and on which.
@@ -200,11 +200,11 @@
     if ((low <= 0 && high >= 0) || low === high) return ''; // equal differences, as of counts, have no spread to judge by
     return (low > 0) === (goal === 'max') ? 'better' : 'worse';
   }
-  function deltaOf(value, metric) {
+  function deltaOf(value, metric, row) {
     if (value.difference === undefined || metric.timing || (metric.goal === 'none' && value.difference === 0)) return '';
     const places = decimals(number(value.paired?.sd ?? value.sd), number(value.difference));
     const interval = places !== null && value.paired?.interval95?.map((end) => signed(number(end), places)).join(' … ');
-    return make('span', { class: `delta ${verdict(value.paired, metric.goal)}` }, `Δ ${signed(number(value.difference), places)}${interval ? ` [${interval}]` : ''}`);
+    return make('span', { class: `delta ${row.unequal_sets ? '' : verdict(value.paired, metric.goal)}` }, `Δ ${signed(number(value.difference), places)}${interval ? ` [${interval}]` : ''}`);
   }
   function partTable(part) {
     const columns = [{ title: '' }, { title: 'n', number: true, hint: 'Distinct stages' }, ...part.metrics.map((metric) => ({ title: heading(metric), number: true, hint: metric.definition }))];
@@ -215,7 +215,7 @@
         const value = valueOf(row, metric);
         if (!value) return '';
         const missing = value.n < row.stages || value.n_nan > 0 ? ` (n ${value.n}${value.n_nan ? `, ${value.n_nan} NaN` : ''})` : '';
-        return { text: (value.n === 0 ? 'NaN' : estimate(value)) + missing, sort: number(value.mean), class: !calibration && number(value.mean) === best[i] ? 'best' : '', below: deltaOf(value, metric) };
+        return { text: (value.n === 0 ? 'NaN' : estimate(value)) + missing, sort: number(value.mean), class: !calibration && number(value.mean) === best[i] ? 'best' : '', below: deltaOf(value, metric, row) };
       })] });
     return table(columns, [...part.rows.map((row) => line(row, false)), ...part.calibration.map((row) => line(row, true))], part.name, false);
   }
@@ -290,24 +290,24 @@
       const list = measured.map((metric) => ({ metric, effects: part.rows.filter((row) => valueOf(row, metric)?.paired?.n > 0).map((row) => {
         const value = valueOf(row, metric);
         const [low, high] = value.paired.interval95?.map(number) ?? [];
-        return { cells: row.cells, from: row.from ?? data.baseline, mean: number(value.paired.mean), low, high, verdict: verdict(value.paired, metric.goal), value, coming: row.pairs_coming ?? 0 };
+        return { cells: row.cells, from: row.from ?? data.baseline, mean: number(value.paired.mean), low, high, verdict: row.unequal_sets ? '' : verdict(value.paired, metric.goal), value };
       }).filter((one) => Number.isFinite(one.mean)) }))
         // Not a count that the strategy fixes.
         .filter((one) => one.effects.some((effect) => effect.mean !== 0 && !(one.metric.cost && effect.low === effect.high)));
       if (!list.length) continue;
-      const known = ['n', 'n_nan', 'mean', 'sd', 'interval95', 'p', 'p_holm', 'comparisons', 'least_p', 'detectable', 'pairs_missing'];
+      const known = ['n', 'n_nan', 'mean', 'sd', 'interval95', 'p', 'p_holm', 'comparisons', 'least_p', 'detectable', 'pairs_missing', 'pairs_coming'];
       const extra = [...new Set(list.flatMap((one) => one.effects.flatMap((effect) => Object.keys(effect.value.paired))))].filter((key) => !known.includes(key));
       const numbers = () => [table([{ title: 'metric' }, { title: 'arm' }, { title: 'pairs', number: true }, { title: 'Δ', number: true }, { title: '95 % interval' },
         { title: 'p', number: true, hint: 'Sign flips, exact up to 24 pairs' }, { title: 'p Holm', number: true, hint: 'For all arms on one metric' },
         { title: 'least p', number: true, hint: 'The smallest p that so many pairs can give' },
         { title: '80 % sees', number: true, hint: 'The smallest difference that so many pairs show four times in five, by a t-test at 0.05 without Holm' },
         { title: 'more seeds', number: true, hint: 'That many more than are asked for would show a difference of the size found four times in five, by a t-test at 0.05, and let sign flips with Holm reach 0.05' }, ...extra.map((title) => ({ title: title.replaceAll('_', ' ') }))],
-      list.flatMap(({ metric, effects: all }) => all.map(({ cells: arm, mean, low, high, verdict: says, value: { paired }, coming }) => {
+      list.flatMap(({ metric, effects: all }) => all.map(({ cells: arm, mean, low, high, verdict: says, value: { paired } }) => {
         const places = decimals(number(paired.sd), mean);
         return { cells: [heading(metric), joined(arm), paired.n, { text: signed(mean, places), sort: mean, class: says },
           low === undefined ? '' : `${signed(low, places)} … ${signed(high, places)}`, ...(low === undefined ? ['', '', ''] : [pValue(paired.p), pValue(paired.p_holm), pValue(paired.least_p)]),
           paired.detectable === undefined ? '' : number(paired.detectable),
-          paired.pairs_missing === 'inf' ? { text: '>10000', sort: 1e9 } : paired.pairs_missing === undefined ? '' : Math.max(0, paired.pairs_missing - coming), ...extra.map((key) => (typeof paired[key] === 'object' ? JSON.stringify(paired[key]) : paired[key] ?? ''))] };
+          paired.pairs_missing === 'inf' ? { text: '>10000', sort: 1e9 } : paired.pairs_missing === undefined ? '' : Math.max(0, paired.pairs_missing - (paired.pairs_coming ?? 0)), ...extra.map((key) => (typeof paired[key] === 'object' ? JSON.stringify(paired[key]) : paired[key] ?? ''))] };
       })), `Differences from ${data.baseline}: ${part.name}`)];
       const open = parts.length === 0 || list.length * list[0].effects.length <= 60;
       parts.push(make('h3', {}, part.name), folded(list.length === 1 ? '1 metric' : `${list.length} metrics`, open, () => [make('div', { class: 'charts' }, ...list.map(({ metric, effects: all }) =>
@@ -420,7 +420,7 @@
     const { differences = [], budgets = [] } = comparison.controls ?? {};
     const list = (values) => (values ?? []).join(', ');
     return [differences.length ? table([{ title: 'cell' }, { title: 'against' }, { title: 'what' }, { title: 'is' }, { title: 'not' }, { title: 'in', long: true }, { title: 'seeds' },
-      { title: 'follows from', long: true }], differences.map((one) => ({ cells: [joined(one.cells), one.from, one.fact + (one.resumed ? ' (resumed)' : ''), one.value, one.from_value,
+      { title: 'follows from', long: true }], differences.map((one) => ({ cells: [joined(one.cells), one.between_seeds ? 'the first seed' : one.from, one.fact + (one.resumed ? ' (resumed)' : ''), one.value, one.from_value,
       list(one.stages), list(one.seeds), one.uncontrolled ? { text: 'nothing asked for: uncontrolled', class: 'worse' } : one.between_seeds ? 'between seeds, not within pairs' : list([].concat(one.follows))] })), 'What else differed') : '',
     budgets.length ? table([{ title: 'cell' }, { title: 'trained stage' }, { title: 'steps', number: true }, { title: 'weights, MB', number: true }],
       budgets.map((one) => ({ cells: [one.cell, one.stage, one.steps, one.weights_bytes ? one.weights_bytes / 1e6 : ''] })), 'What training was given') : ''];

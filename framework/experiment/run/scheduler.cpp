@@ -331,8 +331,9 @@ class Scheduler {
       else if (status.clean())
         result.reason = fmt::format("its host exited with code 0, but did not publish ({})", plugins);
       else
-        result.reason = fmt::format("its host {} ({}){}{}", status.describe(), plugins, said.empty() ? "" : ": " + said, memory_hint(said));
+        result.reason = fmt::format("its host {} ({}){}", status.describe(), plugins, said.empty() ? "" : ": " + said);
     }
+    result.reason += memory_hint(result.reason);
     return result;
   }
 
