@@ -40,10 +40,12 @@ bool stays_away(const ExcludedTrial& trial, const std::string& part) {
 
 void count_coming_pairs(const Evidence& evidence, Comparison& comparison) {
   std::set<int64_t> asked;
-  SeedsOfCell there;
-  for (const auto& trial : evidence.trials) asked.insert(trial.seed), there[evidence.cells[trial.cell]].insert(trial.seed);
+  for (const auto& trial : evidence.trials) asked.insert(trial.seed);
   for (const auto& trial : evidence.removed) asked.insert(trial.seed);
   comparison.seeds = static_cast<int64_t>(asked.size());
+  if (comparison.excluded.empty() && evidence.trials.size() == evidence.cells.size() * asked.size()) return;  // all is there, and finished
+  SeedsOfCell there;
+  for (const auto& trial : evidence.trials) there[evidence.cells[trial.cell]].insert(trial.seed);
   for (auto& part : comparison.parts) {
     SeedsOfCell open, lost;
     for (const auto& trial : comparison.excluded)

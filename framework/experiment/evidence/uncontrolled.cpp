@@ -58,7 +58,7 @@ std::string explained(const std::string& fact, const std::string& kind, const st
 class Collector {
  public:
   Collector(SQLite::Database& database, const Evidence& evidence, const StageFacts& facts)
-      : evidence_(evidence), facts_(facts), options_(database, evidence) {}
+      : evidence_(evidence), facts_(facts), options_(database, evidence), first_(evidence.cells.size() * evidence.slots.size()) {}
 
   void compare(const EvidenceTrial& trial, const EvidenceTrial& base) {
     for (const auto& [slot, stage] : trial.stages)
@@ -83,7 +83,8 @@ class Collector {
   void between(const EvidenceTrial& trial) {
     for (const auto& [slot, stage] : trial.stages) {
       if (!evidence_.stages.at(stage).done) continue;
-      const int64_t first = first_.try_emplace({trial.cell, slot}, stage).first->second;
+      auto& first = first_[trial.cell * evidence_.slots.size() + slot];
+      if (first == 0) first = stage;  // ids begin at 1
       if (first == stage) continue;
       for (const auto& [fact, values] : facts_.differences(stage, first))
         if (fact != "steps") add(trial, trial.cell, fact, values, slot, "", FactDifference::between);
@@ -132,7 +133,7 @@ class Collector {
   const StageFacts& facts_;
   OptionDifferences options_;
   std::map<Key, FactDifference> found_;
-  std::map<std::pair<size_t, size_t>, int64_t> first_;  // cell, slot -> stage
+  std::vector<int64_t> first_;  // by cell and slot: a stage
 };
 
 std::vector<Budget> budgets_of(SQLite::Database& database, const Evidence& evidence) {
