@@ -144,4 +144,6 @@ std::optional<std::string> did_you_mean(const std::string& word, const std::vect
   return best;
 }
 
+std::string meant(const std::optional<std::string>& near) { return near ? "; did you mean \"" + *near + "\"?" : ""; }
+
 }  // namespace tessera

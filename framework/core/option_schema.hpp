@@ -32,5 +32,7 @@ bool known_option_type(const std::string& type);
 std::string shown(const Json& value);
 // The candidate nearest to the word by edits (transpositions count one), if it is near enough to be meant.
 std::optional<std::string> did_you_mean(const std::string& word, const std::vector<std::string>& candidates);
+// "; did you mean \"prior.width\"?", or nothing.
+std::string meant(const std::optional<std::string>& near);
 
 }  // namespace tessera

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/hash.hpp"
+#include "core/text.hpp"
 #include "scratch_folder.hpp"
 
 namespace tessera {
@@ -67,6 +68,15 @@ TEST(Parse, NamesTheByte) {
   EXPECT_EQ(error_of([] { parse_json(std::string(100000, '['), "x.json"); }), "x.json: nested deeper than 64");
   EXPECT_FALSE(try_parse_json("[1"));
   EXPECT_EQ(try_parse_json("[1]"), Json::parse("[1]"));
+}
+
+TEST(Text, OfALongListTheFirstTwelve) {
+  std::vector<std::string> list;
+  for (int i = 1; i <= 12; ++i) list.push_back(std::to_string(i));
+  EXPECT_EQ(some_of({}), "");
+  EXPECT_EQ(some_of(list), "1; 2; 3; 4; 5; 6; 7; 8; 9; 10; 11; 12");
+  list.emplace_back("13");
+  EXPECT_EQ(some_of(list), "1; 2; 3; 4; 5; 6; 7; 8; 9; 10; 11; 12; and 1 more");
 }
 
 TEST(Text, ShortenedCutsBetweenCharacters) {

@@ -331,6 +331,29 @@ TEST_F(Comparisons, ComingPairsAreCountedByMetric) {
   EXPECT_EQ(values.at("bits").at("paired").at("pairs_coming"), 2) << "a sampling that failed is no reason";
 }
 
+// What fails takes with it what is made from it, not what it is made from.
+TEST_F(Comparisons, AFailureIsFinalForWhatFollowsItAlone) {
+  declare({"causal", "masked"});
+  for (int seed = 0; seed < 5; ++seed)
+    for (const std::string cell : {"causal", "masked"}) {
+      const auto key = fmt::format("{}-{}", cell, seed);
+      trial(cell, seed,
+            {{"tokenizer", "t-" + key}, {"evaluation.tokenizer", "et-" + key}, {"prior", "p-" + key}, {"evaluation.prior", "ep-" + key}});
+      const bool masked = cell == "masked";
+      const double value = 4.0 + 0.1 * seed * (cell[0] - 100);
+      make({"tokenizer", "t-" + key, {}, {{"torch", "2.11"}}, "ab12", {}, {}, masked && seed == 4 ? "failed" : "done"});
+      if (!masked || seed < 3) make({"evaluation", "et-" + key, {{"psnr", value}}});
+      if (!masked || seed < 4)
+        make({"prior", "p-" + key, {}, {{"torch", "2.11"}}, "ab12", {}, {}, masked && seed == 3 ? "failed" : "done"});
+      if (!masked || seed < 3) make({"evaluation", "ep-" + key, {{"bits", value}}});
+    }
+  const auto parts = json().at("parts");
+  const auto paired = [&](size_t part, const char* metric) { return parts.at(part).at("rows").at(1).at("values").at(metric).at("paired"); };
+  ASSERT_EQ(parts.at(0).at("name"), "tokenizer");
+  EXPECT_EQ(paired(0, "psnr").at("pairs_coming"), 1) << "seed 3, whose prior failed; not seed 4, whose tokenizer did";
+  EXPECT_FALSE(paired(1, "bits").contains("pairs_coming")) << "seeds 3 and 4 are lost";
+}
+
 // Where an answer orders by cells it is in the order of the file.
 TEST_F(Comparisons, CellsKeepTheOrderOfTheFile) {
   declare({"masked", "causal"});

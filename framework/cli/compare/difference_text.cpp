@@ -13,8 +13,6 @@
 namespace tessera {
 namespace {
 
-constexpr size_t kMostLeftOutShown = 12;
-
 // p-values are probabilities: three digits behind the point are enough, and none is 0.
 std::string p_text(const std::optional<double>& p) { return !p ? "" : *p < 0.0005 ? "<0.001" : fmt::format("{:.3f}", *p); }
 
@@ -42,12 +40,6 @@ bool has_difference(const ComparedMetric& metric) { return metric.goal != "none"
 std::string in_metrics(const ComparedPart& part, const std::vector<std::string>& metrics) {
   const auto all = std::count_if(part.metrics.begin(), part.metrics.end(), has_difference);
   return static_cast<int64_t>(metrics.size()) == all ? "" : fmt::format(" in {}", fmt::join(metrics, ", "));
-}
-
-std::string some_of(const std::vector<std::string>& list) {
-  const auto shown = std::min(list.size(), kMostLeftOutShown);
-  const auto text = fmt::format("{}", fmt::join(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(shown), "; "));
-  return list.size() == shown ? text : fmt::format("{}; and {} more", text, list.size() - shown);
 }
 
 // Which seeds are no pair, and why.
@@ -82,14 +74,9 @@ std::string shared_text(const Comparison& comparison, size_t width) {
       for (const auto& cell : row.cells)
         if (!trained.empty() && std::find(list.begin(), list.end(), cell) == list.end()) list.push_back(cell);
     }
-  for (auto& [what, cells] : upstream) {
+  for (const auto& [what, cells] : upstream) {
     if (cells.empty()) continue;
-    if (cells.size() > kMostLeftOutShown) {
-      const auto more = cells.size() - kMostLeftOutShown;
-      cells.resize(kMostLeftOutShown);
-      cells.push_back(fmt::format("and {} more", more));
-    }
-    lines.push_back(fmt::format("Same {} as {} at every seed: {}.", what.first, what.second, fmt::join(cells, "; ")));
+    lines.push_back(fmt::format("Same {} as {} at every seed: {}.", what.first, what.second, some_of(cells)));
   }
   if (!comparison.unmatched.empty())
     lines.push_back(fmt::format("No difference is counted for {}: the baseline {} has no cell at the same points of the axes.",
@@ -280,14 +267,14 @@ std::string controls_text(const Comparison& comparison, size_t width) {
   std::string text = "\nWhat else differed\n";
   size_t shown = 0;
   for (const auto& one : controls.differences) {
-    if (++shown > kMostLeftOutShown) break;
+    if (++shown > kMostNamed) break;
     text += wrapped(is_uncontrolled(one)  ? "uncontrolled: " + sentence(one)
                     : one.follows.empty() ? sentence(one)
                                           : fmt::format("{}: follows from {}", sentence(one), one.follows),
                     width, 2);
   }
-  if (controls.differences.size() > kMostLeftOutShown)
-    text += fmt::format("  and {} more: --json lists them all\n", controls.differences.size() - kMostLeftOutShown);
+  if (controls.differences.size() > kMostNamed)
+    text += fmt::format("  and {} more: --json lists them all\n", controls.differences.size() - kMostNamed);
   const bool between = std::any_of(controls.differences.begin(), controls.differences.end(),
                                    [](const auto& one) { return one.where == FactDifference::between; });
   if (controls.uncontrolled() == 0 && between)
@@ -348,13 +335,13 @@ std::string left_out_text(const Comparison& comparison, size_t width) {
   add_odd_values(comparison, lines);
   if (lines.empty() && comparison.retired.empty() && comparison.retired_trials.empty() && comparison.removed_trials.empty()) return "";
   std::string text = "\nLeft out\n";
-  for (size_t i = 0; i < std::min(lines.size(), kMostLeftOutShown); ++i) text += wrapped(lines[i], width, 2);
-  if (lines.size() > kMostLeftOutShown) text += fmt::format("  and {} more: --json lists them all\n", lines.size() - kMostLeftOutShown);
+  for (size_t i = 0; i < std::min(lines.size(), kMostNamed); ++i) text += wrapped(lines[i], width, 2);
+  if (lines.size() > kMostNamed) text += fmt::format("  and {} more: --json lists them all\n", lines.size() - kMostNamed);
   if (!censored.empty()) {
     std::vector<std::string> cells;
     int64_t trials = 0;
     for (const auto& [cell, n] : censored) {
-      if (cells.size() < kMostLeftOutShown) cells.push_back(fmt::format("{} of {}", n, cell));
+      if (cells.size() < kMostNamed) cells.push_back(fmt::format("{} of {}", n, cell));
       trials += n;
     }
     if (censored.size() > cells.size()) cells.push_back(fmt::format("{} more cells", censored.size() - cells.size()));

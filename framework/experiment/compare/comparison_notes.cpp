@@ -6,14 +6,10 @@
 #include <map>
 #include <set>
 
+#include "core/text.hpp"
+
 namespace tessera {
 namespace {
-
-std::string joined(const std::vector<std::string>& cells) {
-  constexpr size_t kMostNamed = 12;
-  if (cells.size() <= kMostNamed) return fmt::format("{}", fmt::join(cells, "; "));
-  return fmt::format("{}; and {} more", fmt::join(cells.begin(), cells.begin() + kMostNamed, "; "), cells.size() - kMostNamed);
-}
 
 bool is_unchanged(const PairedDifference& paired) {
   return paired.estimate.n > 1 && paired.estimate.mean == 0 && paired.estimate.deviation.value_or(0) == 0;
@@ -37,7 +33,7 @@ void add_unchanged(const ComparedPart& part, std::vector<std::string>& notes) {
   }
   for (const auto& [cells, names] : metrics)
     notes.push_back(
-        fmt::format("{} {}: no difference in any pair, but counted by Holm: {}.", part.name, fmt::join(names, ", "), joined(cells)));
+        fmt::format("{} {}: no difference in any pair, but counted by Holm: {}.", part.name, fmt::join(names, ", "), some_of(cells)));
 }
 
 // Cells that no baseline matches are told elsewhere.
@@ -50,7 +46,7 @@ void add_without_baseline(const Comparison& comparison, const ComparedPart& part
         cells.push_back(cell);
   if (!comparison.baseline.empty() && !cells.empty())
     notes.push_back(fmt::format("{}: no difference is counted, for the baseline {} has no number there: {}.", part.name,
-                                comparison.baseline, joined(cells)));
+                                comparison.baseline, some_of(cells)));
 }
 
 }  // namespace

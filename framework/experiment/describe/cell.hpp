@@ -39,6 +39,10 @@ struct Cell {
   Json nested() const;
 };
 
+// Layers in, one cell out: plugins, options with defaults, references followed, values checked. `file` stands in errors without a place.
+void resolve_cell(const std::vector<const Layer*>& layers, const std::string& file, const Declarations& declarations, Problems& problems,
+                  Cell& cell);
+
 // All cells, in the order of the axes; the first axis varies slowest. Problems of all cells are collected. Pointers into `declarations`
 // stay in the cells.
 std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations& declarations, Problems& problems);

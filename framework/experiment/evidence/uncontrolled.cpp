@@ -8,6 +8,7 @@
 #include <set>
 #include <tuple>
 
+#include "core/text.hpp"
 #include "experiment/describe/baselines.hpp"
 
 namespace tessera {
@@ -194,22 +195,11 @@ Controls controls_of(SQLite::Database& database, const Evidence& evidence, const
   return {collector.list(), budgets_of(database, evidence)};
 }
 
-namespace {
-
-// Labels hold commas.
-std::string some_cells(const std::vector<std::string>& cells) {
-  constexpr size_t kMostNamed = 12;
-  if (cells.size() <= kMostNamed) return fmt::format("{}", fmt::join(cells, "; "));
-  return fmt::format("{}; and {} more", fmt::join(cells.begin(), cells.begin() + kMostNamed, "; "), cells.size() - kMostNamed);
-}
-
-}  // namespace
-
 std::string sentence(const FactDifference& d) {
   const auto where = fmt::format("in {} at seed{} {}", fmt::join(d.slots, ", "), d.seeds.size() == 1 ? "" : "s", fmt::join(d.seeds, ", "));
   const auto or_none = [](const std::string& value) { return value.empty() ? std::string("none") : value; };
   if (d.where == FactDifference::between)
-    return fmt::format("{}: {} {}, not {} as at the first seed, {}: between seeds, not within pairs", some_cells(d.cells), d.fact,
+    return fmt::format("{}: {} {}, not {} as at the first seed, {}: between seeds, not within pairs", some_of(d.cells), d.fact,
                        or_none(d.value), or_none(d.from_value), where);
   if (d.where == FactDifference::within)
     return fmt::format("{}: resumed with another {}: {} after {}, {}", d.from, d.fact, or_none(d.value), or_none(d.from_value), where);
