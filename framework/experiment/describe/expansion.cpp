@@ -104,9 +104,10 @@ void check_matches(const Experiment& experiment, const std::vector<std::string>&
   }
   if (compared || unmatched.empty()) return;
   problems.add(experiment.baseline_origin, "baseline",
-               own.empty() ? fmt::format("found {}, of which no cell is left, expected one of {}", shown(experiment.baseline), some_of(labels))
-                           : fmt::format("found {}, which has no cell at the points of {}, expected one cell: {}",
-                                         shown(experiment.baseline), some_of(unmatched), some_of(own)));
+               own.empty()
+                   ? fmt::format("found {}, of which no cell is left, expected one of {}", shown(experiment.baseline), some_of(labels))
+                   : fmt::format("found {}, which has no cell at the points of {}, expected one cell: {}", shown(experiment.baseline),
+                                 some_of(unmatched), some_of(own)));
 }
 
 // An arm, or the label of a cell, without its last axes if need be: "unchanged" of "unchanged, prior.layers=4".

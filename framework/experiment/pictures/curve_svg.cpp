@@ -30,7 +30,7 @@ std::vector<double> ticks(double low, double high) {
 
 std::string number(double value) { return fmt::format("{:.6g}", value); }
 
-struct Axis {
+struct Scale {
   double low = INFINITY, high = -INFINITY, begin = 0, end = 0;  // values, and where they are in the picture
   bool logarithmic = false;
 
@@ -173,7 +173,7 @@ class Drawing {
 
   const Curves& curves_;
   std::vector<std::vector<CurvePoint>> lines_;
-  Axis x_, y_;
+  Scale x_, y_;
   double legend_ = 0;
 };
 
