@@ -81,7 +81,9 @@ Experiment ExperimentWords::read() const {
     words.push_back(fmt::format("{}={}", key, value));
   }
   words.insert(words.end(), typed.begin(), typed.end());
-  return read_experiment(find_experiment(line_.words()[0]), words);
+  auto experiment = read_experiment(find_experiment(line_.words()[0]), words);
+  for (const auto& note : experiment.notes) fmt::print(stderr, "tessera: note: {}\n", note);
+  return experiment;
 }
 
 std::optional<fs::path> named_experiment(const std::string& word) {

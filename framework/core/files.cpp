@@ -1,6 +1,7 @@
 #include "core/files.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -94,7 +95,12 @@ void fsync_folder(const std::filesystem::path& path) { sync_path(path, O_RDONLY 
 std::string unwritable(const std::filesystem::path& folder) {
   auto existing = std::filesystem::absolute(folder).lexically_normal();
   std::error_code none;
-  while (!std::filesystem::exists(existing, none) && existing != existing.root_path()) existing = existing.parent_path();
+  while (!std::filesystem::exists(existing, none) && existing != existing.root_path()) {
+    if (std::filesystem::is_symlink(existing, none))  // as of a disk that is not mounted
+      return fmt::format("{} is a link to {}, which is not there: mount or make it, or name another folder", existing.string(),
+                         std::filesystem::read_symlink(existing, none).string());
+    existing = existing.parent_path();
+  }
   if (!std::filesystem::is_directory(existing, none)) return existing.string() + " is no folder: name another one";
   if (::faccessat(AT_FDCWD, existing.c_str(), W_OK | X_OK, AT_EACCESS) == 0) return "";
   return existing.string() + " cannot be written: " + std::generic_category().message(errno) + "; change its owner, or name another folder";

@@ -4,6 +4,7 @@
 #include <SQLiteCpp/Exception.h>
 
 #include <filesystem>
+#include <string>
 
 #include "core/error.hpp"
 
@@ -12,11 +13,15 @@ namespace tessera {
 // results/tessera.db
 std::filesystem::path ledger_file(const std::filesystem::path& results);
 
+// Why this user cannot record: the first of the ledger's files that is there and cannot be written, its owner and mode, and what to do.
+// Empty where all can be.
+std::string unwritable_ledger(const std::filesystem::path& results);
+
 // For the one recorder, under its lock. Creates nothing. Throws SQLite::Exception.
 SQLite::Database open_for_recording(const std::filesystem::path& file);
-// Makes a new, empty ledger at a path where there is none.
+// Makes a new, empty ledger at a path where there is none, with the rights that the umask leaves: those who share a folder share it.
 void create_ledger(const std::filesystem::path& file);
-// Read-only: never writes, never checkpoints. A ledger left in WAL mode in a folder that cannot be written is read as it
+// Read-only: never writes, never checkpoints. A ledger left in WAL mode, without a log, in a folder that cannot be written is read as it
 // stands. Throws Error(ledger), also on a damaged file and on one of another schema version.
 SQLite::Database open_read_only(const std::filesystem::path& file);
 // PRAGMA user_version; -1 where the file is no ledger of ours.

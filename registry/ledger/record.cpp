@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sqlite3.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -218,6 +219,12 @@ void forget_replaced(SQLite::Database& database, const fs::path& results, std::v
       live.push_back({path, results / "live" / journal_uuid(results / path)});
 }
 
+// The WAL and its index stay between passes: who may read the folder but not write in it cannot make them.
+void keep_wal(SQLite::Database& database, bool kept) {
+  int value = kept;
+  sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &value);
+}
+
 // Waits a moment only: where a reader keeps the mode, the next pass tries again and nothing is wrong meanwhile.
 void set_journal_mode(SQLite::Database& database, const char* pragma) {
   database.setBusyTimeout(100);
@@ -280,6 +287,10 @@ RecordReport record(const fs::path& results, std::chrono::milliseconds patience,
     return report;
   }
   TESSERA_FAULT_POINT("record.locked");
+  if (report.skipped = unwritable_ledger(results); !report.skipped.empty()) {
+    report.recorded = false;
+    return report;
+  }
   const fs::path file = ledger_file(results);
   if (!fs::exists(file)) return rebuild_locked(results);
   bool other_version = false;
@@ -292,6 +303,7 @@ RecordReport record(const fs::path& results, std::chrono::milliseconds patience,
       forget_replaced(database, results, live);
       // Shared memory does not work there, and WAL needs it.
       if (!on_network_file_system(results)) set_journal_mode(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+      keep_wal(database, true);
       Pass::Deadline deadline;
       if (budget) deadline = std::chrono::steady_clock::now() + *budget;
       for (const auto& journal : Pass(database, results, report).run(live, deadline)) {
@@ -300,7 +312,9 @@ RecordReport record(const fs::path& results, std::chrono::milliseconds patience,
       }
     }
     TESSERA_FAULT_POINT("record.before_rest");
-    if (live_journals(results).empty()) set_journal_mode(database, "PRAGMA journal_mode = DELETE;");
+    if (!live_journals(results).empty()) return;
+    keep_wal(database, false);
+    set_journal_mode(database, "PRAGMA journal_mode = DELETE;");
   });
   return other_version ? rebuild_locked(results) : report;
 }

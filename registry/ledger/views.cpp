@@ -110,7 +110,7 @@ const std::vector<View>& ledger_views() {
         {"published", "number of the run whose outputs are published; NULL while there is none"},
         {"hollow", "1: published, but the output files were removed to save space; the numbers are still here"},
         {"runs", "how many runs it took so far"},
-        {"seconds", "wall time of all its runs that ended by themselves, s"},
+        {"seconds", "wall time of all its runs that ended by themselves, from the start of their hosts, s"},
         {"cpu_seconds", "processor time of the same, s"},
         {"error", "what the last run said when it failed"},
         {"trials", "how many trials share this stage"}},

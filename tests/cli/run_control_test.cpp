@@ -1,7 +1,10 @@
 // Runs seen and steered from another terminal: status, watch, stop, retry, more seeds, pruning, over the fake host.
+#include <fcntl.h>
+#include <sys/file.h>
 #include <regex>
 
 #include "cli_fixture.hpp"
+#include "core/files.hpp"
 #include "core/journal.hpp"
 
 namespace tessera {
@@ -123,6 +126,21 @@ TEST_F(RunControl, WhatTheFrontSawFailIsFailedInTheLedger) {
   size_t failed = 0;
   for (const auto& stage : again.at("stages")) failed += stage.at("outcome") == "failed";
   EXPECT_EQ(failed, 2U);
+}
+
+// The numbers of an earlier run are not those of this one.
+TEST_F(RunControl, WhatIsNotRecordedIsNotShown) {
+  ASSERT_EQ(call({"run", "e.toml"}).status.code, 0);
+  const Descriptor other(::open((folder_.path() / "results/.record.lock").c_str(), O_RDWR));
+  ASSERT_EQ(::flock(other.get(), LOCK_EX), 0);
+  const auto run = call({"run", "e.toml", "prior.train.steps=3"});
+  EXPECT_EQ(run.status.code, 4);
+  EXPECT_EQ(run.out.find("trials done"), std::string::npos) << run.out;
+  EXPECT_NE(run.err.find("another program has been recording for 5 s: waiting for up to 25 s more\n"), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find(
+                "e: what has run stands in its journals and is not in the ledger yet: another program has been recording for 25 s; then `"),
+            std::string::npos)
+      << run.err;
 }
 
 // The folder of the former run's plugins may have gone where another one is named.

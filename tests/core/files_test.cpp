@@ -55,6 +55,14 @@ TEST(Files, Base64KnownAnswersAndRoundTrip) {
   EXPECT_EQ(error_of([] { base64_decode("Z=9v"); }), "byte 1: not base64");
 }
 
+TEST(Files, ALinkToNothingIsNamed) {
+  ScratchFolder folder;
+  std::filesystem::create_directory_symlink("/nowhere/disk", folder / "results");
+  EXPECT_EQ(unwritable(folder / "results"),
+            (folder / "results").string() + " is a link to /nowhere/disk, which is not there: mount or make it, or name another folder");
+  EXPECT_EQ(unwritable(folder / "new/results"), "");
+}
+
 TEST(Files, UuidsAreVersion4AndDiffer) {
   std::set<std::string> seen;
   for (int i = 0; i < 1000; ++i) seen.insert(make_uuid());

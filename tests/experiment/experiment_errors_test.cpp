@@ -74,6 +74,11 @@ INSTANTIATE_TEST_SUITE_P(
                   "[arm]\nevaluate.scan_line_rows = 3\n",
                   {},
                   "e.toml:6:10: arm.evaluate.scan_line_rows: found no name before the option, expected it in a table [arm.<name>]"},
+        ErrorCase{
+            "OptionOfASectionBelow",
+            "[arm.a]\nprior.steps = 5\n",
+            {},
+            "e.toml:6:7: prior.steps: found an unknown key, expected an option of prior plugin 'gpt'; did you mean \"prior.train.steps\"?"},
         ErrorCase{"OptionWithoutItsSection",
                   "[arm.a]\nlayers = 3\n[arm.b]\n",
                   {},
@@ -213,7 +218,21 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"ExcludeUnknown",
                   "[arm.a]\n[[exclude]]\narm = \"a\"\nprior.layer = 3\n",
                   {},
-                  "e.toml:8:7: prior.layer: found an unknown key, expected one of a cell, or an axis"},
+                  "e.toml:8:7: prior.layer: found an unknown key, expected one of a cell, or an axis: arm; did you mean \"prior.layers\"?"},
+        ErrorCase{"ExcludeUnknownAxis",
+                  "[ablate.depth]\nprior.layers = 3\n[[exclude]]\nablation = \"depth\"\n",
+                  {},
+                  "e.toml:8:1: ablation: found an unknown key, expected one of a cell, or an axis: ablate"},
+        ErrorCase{"EmptyArmMisspelt",
+                  "[arms.causal]\n[arm.masked]\nprior.layers = 3\n",
+                  {},
+                  "e.toml:5:7: arms.causal: found an unknown section, with nothing in it, expected a section that exists; did you mean "
+                  "\"arm.causal\"?"},
+        ErrorCase{"EmptySectionMisspelt",
+                  "[prior.trian]\n",
+                  {},
+                  "e.toml:5:8: prior.trian: found an unknown section, with nothing in it, expected a section that exists; did you mean "
+                  "\"prior.train\"?"},
         ErrorCase{"ExcludeNoSuchValue",
                   "[grid]\nprior.layers = [2, 4]\n[[exclude]]\nprior.layers = 6\n",
                   {},
@@ -300,6 +319,12 @@ INSTANTIATE_TEST_SUITE_P(
                   {},
                   "e.toml: cells 'a' (e.toml:5:6) and 'b' (e.toml:7:7) are equal, expected a difference: remove one, or leave it out by "
                   "[[exclude]]"},
+        ErrorCase{
+            "EqualAblations",
+            "[grid]\nprior.train.steps = [5, 6, 7]\n[ablate.depth]\nprior.layers = 4\n",
+            {},
+            "e.toml: cells 'prior.train.steps=5, unchanged' and 'prior.train.steps=5, depth' (e.toml:8:7) are equal, and so are 2 other "
+            "pairs, expected a difference: remove one, or leave it out by [[exclude]]"},
         ErrorCase{"OverriddenByAZip",
                   "[zip.size]\nprior.layers = [3, 5]\n",
                   {"prior.layers=5"},

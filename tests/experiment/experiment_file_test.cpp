@@ -187,7 +187,12 @@ TEST_F(ExperimentFile, RandomSearchDrawsFromItsSeed) {
   for (const auto& count : {layers[1], layers[2], layers[3], heads[1], heads[2], heads[4]}) EXPECT_NEAR(count, 66.7, 27);
   EXPECT_NEAR(low, 100, 29);
   // Six different points are all that there are.
-  EXPECT_EQ(cells(kBase + "[random]\ncap = 50\nprior.layers = {min = 1, max = 3}\nprior.heads = {values = [1, 2]}\n").size(), 6U);
+  const std::string small = kBase + "[random]\ncap = 50\nprior.layers = {min = 1, max = 3}\nprior.heads = {values = [1, 2]}\n";
+  EXPECT_EQ(cells(small).size(), 6U);
+  const auto notes = read_experiment("e.toml", {}).notes;
+  ASSERT_EQ(notes.size(), 1U);
+  EXPECT_EQ(notes[0], "e.toml:6:7: random.cap: found 50, of which 6 are planned: no more points differ");
+  EXPECT_TRUE(read_experiment("e.toml", {"random.cap=6"}).notes.empty());
 }
 
 TEST_F(ExperimentFile, CommandLineMakesAxesAndRemoves) {

@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 #include <thread>
 
@@ -38,13 +40,17 @@ class Recording : public RunObserver {
   void failed_once(const PlannedStage& stage, const StageResult& result) override {
     lines.push_back("failed once " + stage.title() + ": " + result.reason);
   }
-  void stopping(size_t) override { lines.emplace_back("stopping"); }
+  void stopping(size_t count) override {
+    lines.emplace_back("stopping");
+    asked_to_stop = count;
+  }
+  void warning(const std::string& text) override { lines.push_back("warning " + text); }
   bool has(const std::string& line) const { return std::find(lines.begin(), lines.end(), line) != lines.end(); }
 
   std::vector<std::string> lines;
   std::set<std::string> running;
   std::set<int64_t> slots;
-  size_t most = 0;
+  size_t most = 0, asked_to_stop = 0;
   Json last_progress;
   std::function<void(const PlannedStage&)> on_start;
 };
@@ -268,10 +274,38 @@ TEST_F(Scheduling, OnErrorStopEndsTheOthersResumably) {
   const auto summary = run(plan, policy);
   EXPECT_EQ(summary.code, ExitCode::run_failed);
   EXPECT_TRUE(recording_.has("stopping"));
+  EXPECT_EQ(recording_.asked_to_stop, 1U) << "the one that failed is over";
   size_t interrupted = 0;
   for (const auto& [key, result] : summary.results)
     interrupted += result.outcome == StageOutcome::interrupted && plan.stage(key).kind == "prior";
   EXPECT_EQ(interrupted, 1U) << "the endless one was asked to stop, and had time for its checkpoint";
+}
+
+// Hosts wait for room; what they say of it goes to the full disk.
+TEST_F(Scheduling, AFullDiskIsSaid) {
+  const auto results = std::filesystem::absolute(planner_.results());
+  std::filesystem::create_directories(results);
+  if (::mount("tessera", results.c_str(), "tmpfs", 0, "size=4m") != 0) GTEST_SKIP() << "needs the right to mount a tmpfs (root)";
+  std::thread user;
+  recording_.on_start = [&](const PlannedStage& stage) {
+    if (stage.kind != "prior") return;
+    user = std::thread([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      std::ofstream(results / "ballast") << std::string(8 << 20, 'b') << std::flush;
+      std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+      std::filesystem::remove(results / "ballast");
+      std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+      ::kill(::getpid(), SIGINT);
+    });
+  };
+  const auto summary = run(planner_.plan(kOneArm, {"prior.behaviour=endless"}));
+  user.join();
+  ::umount2(results.c_str(), MNT_DETACH);
+  EXPECT_EQ(summary.code, ExitCode::interrupted);
+  const auto where = planner_.results().string();
+  EXPECT_TRUE(recording_.has("warning the disk of " + where + " is full: hosts wait until there is room"));
+  EXPECT_TRUE(recording_.has("warning there is room again on the disk of " + where + ": hosts go on"));
+  EXPECT_EQ(std::count_if(recording_.lines.begin(), recording_.lines.end(), [](const auto& l) { return l.rfind("warning", 0) == 0; }), 2);
 }
 
 TEST_F(Scheduling, ATimeLimitEndsAnAttempt) {

@@ -469,14 +469,26 @@ TEST_F(Comparisons, PrunedTrialsAreCensored) {
       Made made{"prior", "p-" + key, {{"loss", 1.0}}};
       made.state = pruned ? "pruned" : "done";
       make(made);
-      if (!pruned) make({"evaluation", "e-" + key, {{"bits", 4.0 + seed}}});
+      if (!pruned) make({"evaluation", "e-" + key, {{"bits", cell == "masked" ? 3.5 : 4.0 + seed}}});
     }
-  EXPECT_EQ(block("Left out"), R"(Left out
-  masked/1: prior pruned (not evaluated: prior)
+  EXPECT_EQ(block("Left out"), "Left out\n  masked/1: prior pruned (not evaluated: prior)\n");
+  const std::string censored =
+      "1 trial censored (1 of masked): stopped because they did badly, so what is left of such a cell looks better than it is.";
+  EXPECT_EQ(block("What the differences rest on"), R"(What the differences rest on
   1 trial censored (1 of masked): stopped because they did badly, so what is left of such a cell
   looks better than it is.
+  prior: masked against causal has no pair at seed 1: no number of masked counts there.
 )");
-  EXPECT_TRUE(json().at("excluded").at(0).at("censored"));
+  const auto all = json();
+  EXPECT_TRUE(all.at("excluded").at(0).at("censored"));
+  EXPECT_EQ(all.at("notes").at(0), censored);
+  EXPECT_EQ(all.at("parts").at(0).at("rows").at(1).at("censored"), 1);
+  EXPECT_FALSE(all.at("parts").at(0).at("rows").at(0).contains("censored"));
+  // What is left of masked is the best mean, and not marked as such; nor are its trials listed twice.
+  const auto table = tessera("export quick --format markdown").first;
+  EXPECT_NE(table.find("\n" + censored + "\n"), std::string::npos) << table;
+  EXPECT_NE(table.find("| masked | 1 | 3.500 |"), std::string::npos) << table;
+  EXPECT_EQ(table.find("Left out"), std::string::npos) << table;
 }
 
 TEST(Exclusions, TheGravestStageIsTheCause) {

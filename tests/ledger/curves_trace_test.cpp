@@ -79,6 +79,32 @@ TEST(Curves, SparklinesAndThinning) {
   EXPECT_EQ(thinned(points, 800).size(), 800u);
 }
 
+TEST(Curves, LinesBreakWhereTheMeanIsOfOtherStages) {
+  Curves curves;
+  // One of two is pruned at step 20: the mean of the other one is no continuation.
+  curves.curves = {{{"a"}, 2, {{10, 5, 4, 6, 2}, {20, 4, 3, 5, 2}, {30, 2, 2, 2, 1}, {40, 1, 1, 1, 1}}}};
+  EXPECT_EQ(stages_text(curves.curves[0]), "2→1");
+  const auto runs = pieces(curves.curves[0].points);
+  ASSERT_EQ(runs.size(), 2u);
+  EXPECT_EQ(runs[1].front().step, 30);
+  // Thinned to one point, no point is a mean across the break.
+  EXPECT_EQ(thinned(curves.curves[0].points, 1).size(), 2u);
+  EXPECT_DOUBLE_EQ(thinned(curves.curves[0].points, 1)[1].mean, 1.5);
+  const auto svg = curve_svg(curves);
+  const auto times = [&](const std::string& text) {
+    size_t count = 0;
+    for (size_t at = 0; (at = svg.find(text, at)) != std::string::npos; ++at) ++count;
+    return count;
+  };
+  EXPECT_EQ(times("<path class=\"line l0 fewer\""), 1u);
+  EXPECT_EQ(times("<path class=\"line l0\""), 2u) << "the line, and the legend";
+  EXPECT_EQ(times("<path class=\"band b0\""), 1u) << "of two stages alone";
+  EXPECT_EQ(times("(mean of 2→1, band: least to greatest)"), 1u);
+  // A number that is missing in between is no end.
+  curves.curves[0].points[1].stages = 1, curves.curves[0].points[3].stages = 2;
+  EXPECT_EQ(stages_text(curves.curves[0]), "2 (1 to 2)");
+}
+
 // Labels of the values' axis: texts that end at the frame's left edge.
 std::vector<double> value_labels(const std::string& svg) {
   std::vector<double> values;

@@ -44,6 +44,20 @@ samples.free: frechet ↓ for evaluations per image
   EXPECT_EQ(json().at("frontiers"), Json::array()) << "where nobody asked";
 }
 
+TEST_F(Frontiers, SayWhatIsLeftOut) {
+  declare({"causal", "masked"});
+  cell("causal", 64, {3.0, 3.1, 3.2});
+  cell("masked", 12, {2.0, 2.1, 2.2});
+  trial("masked", 3, {{"prior", "p"}, {"samples.free", "s"}, {"evaluation.samples.free", "e"}});
+  Made made{"prior", "p", {{"loss", 1.0}}};
+  made.state = "pruned";
+  make(made);
+  const auto text = tessera("compare quick frechet --frontier").first;
+  EXPECT_NE(text.find("  masked           12  2.10 ± 0.10  3 (1 pruned)  on the frontier\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\n  1 trial censored (1 of masked): "), std::string::npos) << text;
+  EXPECT_NE(text.find("\nLeft out\n  masked/3: prior pruned (not evaluated: samples.free)\n"), std::string::npos) << text;
+}
+
 TEST_F(Frontiers, OfTwoInfiniteCellsTheCheaperOneDominates) {
   declare({"causal", "masked"});
   cell("causal", 64, {INFINITY, INFINITY, INFINITY});

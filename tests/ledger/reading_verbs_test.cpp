@@ -433,7 +433,17 @@ TEST(Grid, PlacesEachSampleAsItIs) {
     results.publish(run, "samples", "s-" + cell, 1);
     const auto out = results.folder() / ("stages/samples-s-" + cell) / "runs/1/out/samples.safetensors";
     std::vector<uint8_t> pixels;
-    for (int n = 0; n < 2; ++n, shade += 20) pixels.insert(pixels.end(), 3 * 8 * 8, shade);
+    for (int n = 0; n < 2; ++n, shade += 20) {
+      pixels.insert(pixels.end(), 3 * 8 * 8, shade);
+      const Image8 preview{8, 8, 3, std::vector<uint8_t>(3 * 8 * 8, shade)};
+      run.write({{"t", "sample"},
+                 {"i", n},
+                 {"noise_seed", 7},
+                 {"label", 0},
+                 {"ids", {1}},
+                 {"logp", -1.0},
+                 {"png", base64_encode(encode_png(preview))}});
+    }
     save_safetensors(out, {{"images", {"U8", {2, 3, 8, 8}, pixels.data(), pixels.size()}}});
     std::ofstream(results.folder() / ("stages/samples-s-" + cell) / "stage.json")
         << Json{{"format", 1},
@@ -464,6 +474,13 @@ TEST(Grid, PlacesEachSampleAsItIs) {
   EXPECT_EQ(draw_grid(database, results.folder(), {"quick", {}, std::nullopt, 12, {"quick/causal/3"}}).rows.size(), 2U)
       << "a stage that is shown twice is one row";
   EXPECT_THROW(draw_grid(database, results.folder(), {"quick/masked/4", {}, std::nullopt, 12, {}}), Error);
+  // What was removed to save space is in the ledger still: its first samples.
+  fs::remove(results.folder() / "stages/samples-s-masked/runs/1/out/samples.safetensors");
+  const auto hollow = draw_grid(database, results.folder(), {"quick", {}, std::nullopt, 12, {}});
+  EXPECT_EQ(hollow.rows, grid.rows);
+  EXPECT_EQ(hollow.image.pixels, grid.image.pixels);
+  EXPECT_EQ(hollow.notes,
+            std::vector<std::string>{"masked, free: its output files were removed to save space; the ledger has the first 2"});
   EXPECT_THROW(draw_grid(database, results.folder(), {"quick", {"top_half"}, std::nullopt, 12, {}}), Error);
 }
 

@@ -363,6 +363,65 @@ TEST(Record, ReadOnlyFolderIsReadAsItStands) {
   EXPECT_GT(number(results, "SELECT count(*) FROM point"), 0);
 }
 
+// Another user of a group's folder, or a read-only mount.
+TEST(Record, WhoCannotWriteReadsWhileARunGoesOn) {
+  FakeResults results("reader");
+  auto run = results.run("prior", "p", 1, 0);
+  run.metric("loss");
+  record(results.folder());
+  run.step(1, {{"loss", 1}});
+  record(results.folder());
+  const auto file = ledger_file(results.folder()).string();
+  EXPECT_TRUE(fs::exists(file + "-wal")) << "kept between passes: a reader could not make it";
+  {
+    Unprivileged guard(results.folder());
+    EXPECT_FALSE(record(results.folder()).recorded);
+    EXPECT_EQ(number(results, "SELECT count(*) FROM point"), 1);
+  }
+  // In WAL mode without a WAL, as a copy of the file alone is.
+  fs::remove(file + "-wal"), fs::remove(file + "-shm");
+  {
+    Unprivileged guard(results.folder());
+    EXPECT_EQ(number(results, "SELECT count(*) FROM point"), 1);
+  }
+  results.publish(run, "prior", "p", 1);
+  run.end("done");
+  record(results.folder());
+  EXPECT_FALSE(fs::exists(file + "-wal")) << "at rest it is one file";
+  EXPECT_FALSE(fs::exists(file + "-shm"));
+}
+
+TEST(Record, TheLedgerHasTheRightsOfItsFolder) {
+  FakeResults results("rights");
+  auto run = results.run("prior", "p", 1, 0);
+  const auto before = ::umask(002);
+  record(results.folder());
+  run.metric("loss");
+  record(results.folder());
+  ::umask(before);
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    struct stat status {};
+    ASSERT_EQ(::stat((ledger_file(results.folder()).string() + suffix).c_str(), &status), 0) << suffix;
+    EXPECT_EQ(status.st_mode & 0777, 0664u) << suffix << ": who shares the folder shares it";
+  }
+}
+
+TEST(Record, AFileThatCannotBeWrittenIsNamed) {
+  FakeResults results("unwritable");
+  write_experiment(results);
+  record(results.folder());
+  auto late = results.run("prior", "late", 1, 0);
+  const auto file = ledger_file(results.folder());
+  fs::permissions(file, fs::perms(0444));
+  fs::permissions(results.folder() / ".record.lock", fs::perms(0666));
+  Unprivileged guard(results.folder());
+  const auto report = record(results.folder());
+  EXPECT_FALSE(report.recorded);
+  EXPECT_EQ(report.skipped.rfind(file.string() + " cannot be written: Permission denied (it belongs to ", 0), 0u) << report.skipped;
+  EXPECT_NE(report.skipped.find(", mode 0444); change its mode, or run `tessera db rebuild`, which makes it anew"), std::string::npos);
+  EXPECT_EQ(report.journals, 0);
+}
+
 TEST(Record, NoResultsFolder) {
   try {
     record("/nowhere/results");

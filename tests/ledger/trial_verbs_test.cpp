@@ -51,6 +51,7 @@ TEST_F(TrialVerbs, LsPicksByFilterAndSorts) {
             "quick/causal/0  done      4/4      82 s  keep                 8.500\n");
   EXPECT_EQ(listed("quick width=128 and seed=1"), (Names{"quick/causal/1", "quick/masked/1"}));
   EXPECT_EQ(listed("'not (cell=causal or seed=0)'"), Names{"quick/masked/1"});
+  EXPECT_EQ(listed("'not (arm=causal or seed=0)'"), Names{"quick/masked/1"}) << "an axis, as the file calls it";
   EXPECT_EQ(listed("quick --sort frechet"), (Names{"quick/causal/0", "quick/masked/0", "quick/causal/1", "quick/masked/1"}));
   EXPECT_EQ(listed("'experiment=quick and state!=done' --retired"), Names{});
   EXPECT_EQ(listed("cell=retired --retired"), Names{"quick/retired/0"});
@@ -61,9 +62,10 @@ TEST_F(TrialVerbs, LsPicksByFilterAndSorts) {
 TEST_F(TrialVerbs, LsRefusesWhatAFilterCannotMean) {
   EXPECT_EQ(
       tessera("ls 'seed=0 and frehet<9'"),
-      std::make_pair(std::string("tessera: filter: found 'frehet', expected an option's key, a metric, state, cell, seed, tag, experiment; "
-                                 "did you mean \"frechet\"?\n  seed=0 and frehet<9\n             ^\n"),
-                     2));
+      std::make_pair(
+          std::string("tessera: filter: found 'frehet', expected an option's key, an axis, a metric, state, cell, seed, tag, experiment; "
+                      "did you mean \"frechet\"?\n  seed=0 and frehet<9\n             ^\n"),
+          2));
   EXPECT_EQ(tessera("ls 'loss<3'"),
             std::make_pair(std::string("tessera: filter: found 'loss', which may be prior.loss or tokenizer.loss\n  loss<3\n  ^\n"), 2));
   EXPECT_EQ(tessera("ls 'frechet=low'"),
@@ -121,6 +123,20 @@ TEST_F(TrialVerbs, TagsAreFactsThatOutliveARebuild) {
             "target            tag\nquick/causal/0    keep\nquick/causal/1    best\nprior-p-causal-0  odd\nquick             all\n");
   EXPECT_EQ(tessera("tag quick/masked best").second, 0) << "and again";
   EXPECT_EQ(listed("tag=best").size(), 3u);
+}
+
+// A cell is what its options are, whatever it is called.
+TEST_F(TrialVerbs, TagsFollowACellThatIsCalledOtherwiseNow) {
+  EXPECT_EQ(tessera("tag quick/masked/1 paper").second, 0);
+  auto front = results_.front("renamed", 2000);
+  front.write({{"t", "experiment"}, {"name", "quick"}, {"source", "q.toml"}, {"baseline", "causal"}});
+  for (const auto& [hash, label] : {std::pair{"h-causal", "causal"}, {"h-masked", "mgit"}})
+    front.write(
+        {{"t", "cell"}, {"experiment", "quick"}, {"hash", hash}, {"label", label}, {"axes", {{"arm", label}}}, {"options", Json::array()}});
+  FakeResults::trial(front, "quick", "masked", 1, {{"prior", "p-masked-1"}});
+  front.end();
+  EXPECT_EQ(tessera("tag").first, "target          tag\nquick/causal/0  keep\nquick/mgit/1    paper\n");
+  EXPECT_EQ(tessera("tag quick/mgit/1 paper --remove").first, "trial quick/mgit/1: removed tag paper\n");
 }
 
 TEST_F(TrialVerbs, TagsSayWhatTheyCannotMark) {

@@ -29,18 +29,19 @@ struct PaperMetric {
 
 bool better(const ComparedMetric& metric, double a, double b) { return metric.goal == "max" ? a > b : a < b; }
 
-// The best mean among the arms; none where there is no goal or nothing to choose from, or sets of unequal size do not compare.
+// The best mean among the arms; none where there is no goal or nothing to choose from, where sets of unequal size do not compare, or where
+// it is of an arm of which only the better trials were left.
 std::optional<double> best_mean(const ComparedPart& part, size_t metric) {
   if (part.unequal_sets) return std::nullopt;
   std::optional<double> best;
-  int64_t arms = 0;
+  int64_t arms = 0, censored = 0;
   for (const auto& row : part.rows) {
     if (!row.values[metric] || row.values[metric]->estimate.n == 0) continue;
     const double mean = row.values[metric]->estimate.mean;
     ++arms;
-    if (!best || better(part.metrics[metric], mean, *best)) best = mean;
+    if (!best || better(part.metrics[metric], mean, *best)) best = mean, censored = row.censored;
   }
-  return part.metrics[metric].goal == "none" || arms < 2 ? std::nullopt : best;
+  return part.metrics[metric].goal == "none" || arms < 2 || censored > 0 ? std::nullopt : best;
 }
 
 std::string p_text(const PairedDifference& paired, const std::optional<double>& p_holm) {

@@ -165,12 +165,38 @@ std::string differences_text(const Comparison& comparison, const CommonOptions& 
   return text;
 }
 
+namespace {
+
+// "masked/1 (prior failed)", "masked at seeds 1, 2 (prior failed)". Censored ones have a note of their own.
+std::vector<std::string> excluded_by_cell(const std::vector<ExcludedTrial>& excluded) {
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < excluded.size();) {
+    const auto& first = excluded[i];
+    if (first.censored) {
+      ++i;
+      continue;
+    }
+    std::vector<int64_t> seeds;
+    for (; i < excluded.size() && excluded[i].cell == first.cell && excluded[i].slot == first.slot && excluded[i].state == first.state; ++i)
+      seeds.push_back(excluded[i].seed);
+    const auto which =
+        seeds.size() == 1 ? fmt::format("{}/{}", first.cell, seeds[0]) : fmt::format("{} at {}", first.cell, seeds_text(seeds));
+    texts.push_back(fmt::format("{} ({} {})", which, first.slot, first.state));
+  }
+  return texts;
+}
+
+}  // namespace
+
 std::vector<std::string> caveats(const Comparison& comparison) {
   auto sentences = pinned_sentences(comparison);
   sentences.insert(sentences.end(), comparison.notes.begin(), comparison.notes.end());
   if (comparison.more_seeds && comparison.more_seeds->reach) sentences.push_back(beyond_reach(*comparison.more_seeds) + ".");
-  std::vector<std::string> left_out;
-  for (const auto& one : comparison.excluded) left_out.push_back(fmt::format("{}/{} ({} {})", one.cell, one.seed, one.slot, one.state));
+  std::vector<std::string> uncontrolled;
+  for (const auto& one : comparison.controls.differences)
+    if (is_uncontrolled(one)) uncontrolled.push_back(sentence(one));
+  if (!uncontrolled.empty()) sentences.push_back(fmt::format("Uncontrolled: {}.", some_of(uncontrolled)));
+  auto left_out = excluded_by_cell(comparison.excluded);
   for (const auto& one : comparison.removed_trials) left_out.push_back(one + " (removed by hand)");
   for (const auto& one : comparison.retired_trials) left_out.push_back(one + " (not asked for any more)");
   if (!left_out.empty()) sentences.push_back(fmt::format("Left out: {}.", some_of(left_out)));
@@ -320,12 +346,9 @@ void add_odd_values(const Comparison& comparison, std::vector<std::string>& line
 
 std::string left_out_text(const Comparison& comparison, size_t width) {
   std::vector<std::string> lines;
-  std::map<std::string, int64_t> censored;
-  for (const auto& one : comparison.excluded) {
-    if (one.censored) ++censored[one.cell];
+  for (const auto& one : comparison.excluded)
     lines.push_back(fmt::format("{}/{}: {} {}{}{}", one.cell, one.seed, one.slot, one.state, one.error.empty() ? "" : ": " + one.error,
                                 one.parts.empty() ? "" : fmt::format(" (not evaluated: {})", fmt::join(one.parts, ", "))));
-  }
   for (const auto& part : comparison.parts)
     for (size_t i = 0; i < part.metrics.size(); ++i)
       for (const auto& row : part.rows)
@@ -337,18 +360,6 @@ std::string left_out_text(const Comparison& comparison, size_t width) {
   std::string text = "\nLeft out\n";
   for (size_t i = 0; i < std::min(lines.size(), kMostNamed); ++i) text += wrapped(lines[i], width, 2);
   if (lines.size() > kMostNamed) text += fmt::format("  and {} more: --json lists them all\n", lines.size() - kMostNamed);
-  if (!censored.empty()) {
-    std::vector<std::string> cells;
-    int64_t trials = 0;
-    for (const auto& [cell, n] : censored) {
-      if (cells.size() < kMostNamed) cells.push_back(fmt::format("{} of {}", n, cell));
-      trials += n;
-    }
-    if (censored.size() > cells.size()) cells.push_back(fmt::format("{} more cells", censored.size() - cells.size()));
-    text += wrapped(fmt::format("{} censored ({}): stopped because they did badly, so what is left of such a cell looks better than it is.",
-                                counted(trials, "trial"), fmt::join(cells, ", ")),
-                    width, 2);
-  }
   if (!comparison.removed_trials.empty())
     text += wrapped(fmt::format("Removed by hand (rm) though finished: {}", some_of(comparison.removed_trials)), width, 2);
   if (!comparison.retired_trials.empty())

@@ -15,7 +15,7 @@ std::string differences_text(const Comparison& comparison, const CommonOptions& 
 std::string sample_differences_text(const Comparison& comparison, size_t width);
 // Of each stage that all seeds of a cell share: that intervals are conditional on it.
 std::vector<std::string> pinned_sentences(const Comparison& comparison);
-// Those, that p cannot be small, and which trials are left out: what belongs below a table.
+// Those, what is uncontrolled, that p cannot be small, and which trials are left out: what belongs below a table.
 std::vector<std::string> caveats(const Comparison& comparison);
 // What seeds and cells have in common: pinned stages, shared stages, seeds without a pair.
 std::string conditions_text(const Comparison& comparison, size_t width);

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "cli/compare/difference_text.hpp"
 #include "cli/text_table.hpp"
-#include "experiment/compare/comparison_notes.hpp"
 
 namespace tessera {
 namespace {
@@ -21,11 +21,18 @@ std::string standing(const FrontierPoint& point) {
   return text;
 }
 
-std::string frontier_text(const Frontier& frontier, size_t width, bool& undecided) {
+// "4", "3 (1 pruned)": what is left of a cell whose trials were pruned looks better than it is.
+std::string n_text(const FrontierPoint& point, const ComparedPart& part) {
+  const auto row = std::find_if(part.rows.begin(), part.rows.end(), [&](const ComparedRow& one) { return one.cells == point.cells; });
+  const int64_t censored = row == part.rows.end() ? 0 : row->censored;
+  return censored > 0 ? fmt::format("{} ({} pruned)", point.quality.n, censored) : std::to_string(point.quality.n);
+}
+
+std::string frontier_text(const Frontier& frontier, const ComparedPart& part, size_t width, bool& undecided) {
   TextTable table({{""}, {frontier.cost.name, true}, {frontier.quality.name, true}, {"n", true}, {""}});
   for (const auto& point : frontier.points) {
     table.add({fmt::format("{}", fmt::join(point.cells, " = ")), format_estimate(point.cost), format_estimate(point.quality),
-               std::to_string(point.quality.n), standing(point)});
+               n_text(point, part), standing(point)});
     for (const auto& rival : point.dominated_by) undecided = undecided || !rival.decided;
   }
   const auto title =
@@ -49,7 +56,9 @@ std::string frontiers_text(const Comparison& comparison, size_t width) {
                       width, 0);
       continue;
     }
-    text += frontier_text(frontier, width, undecided);
+    const auto part =
+        std::find_if(comparison.parts.begin(), comparison.parts.end(), [&](const auto& one) { return one.name == frontier.part; });
+    text += frontier_text(frontier, *part, width, undecided);
     any = true;
   }
   if (!any)
@@ -63,13 +72,11 @@ std::string frontiers_text(const Comparison& comparison, size_t width) {
     text +=
         wrapped("(?) The 95 % interval of the difference in quality, paired by seed, does not say so, or there is none: it may be chance.",
                 width, 0);
-  for (const auto& part : comparison.parts) {
-    const bool shown =
-        std::any_of(comparison.frontiers.begin(), comparison.frontiers.end(), [&](const auto& one) { return one.part == part.name; });
-    if (const auto unequal = unequal_sets(part); undecided && shown && unequal)
-      text += wrapped(*unequal + " (?) stands there, too.", width, 0);
-  }
-  return text;
+  for (const auto& part : comparison.parts)
+    if (undecided && part.unequal_sets &&
+        std::any_of(comparison.frontiers.begin(), comparison.frontiers.end(), [&](const auto& one) { return one.part == part.name; }))
+      text += wrapped("(?) stands where sets are of unequal size, too.", width, 0);
+  return text + conditions_text(comparison, width) + left_out_text(comparison, width);
 }
 
 }  // namespace tessera

@@ -137,6 +137,7 @@ Json ProgressDisplay::status() const {
 }
 
 void ProgressDisplay::stopping(size_t running) {
+  if (running == 0) return say("stopping");
   say(fmt::format("stopping: {} {} a checkpoint; once more to stop at once", running, running == 1 ? "stage writes" : "stages write"));
 }
 

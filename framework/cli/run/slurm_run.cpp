@@ -13,6 +13,7 @@
 #include "cli/text_table.hpp"
 #include "core/error.hpp"
 #include "core/stage_folder.hpp"
+#include "core/text.hpp"
 #include "experiment/run/front_journal.hpp"
 #include "registry/ledger/database.hpp"
 #include "registry/ledger/record.hpp"
@@ -81,6 +82,17 @@ std::vector<SlurmStage> judge_slurm_stages(const fs::path& results, const std::v
   journal.end("done", 0);
   record(results);
   return stages;
+}
+
+std::string queue_text(const std::vector<SlurmStage>& queued) {
+  if (queued.empty()) return "";
+  std::vector<std::string> jobs;  // of an array one number
+  for (const auto& stage : queued)
+    if (const auto job = stage.queued.job.substr(0, stage.queued.job.find('_')); std::find(jobs.begin(), jobs.end(), job) == jobs.end())
+      jobs.push_back(job);
+  const auto running = std::count_if(queued.begin(), queued.end(), [](const SlurmStage& stage) { return stage.queued.state == "RUNNING"; });
+  return fmt::format("Slurm's queue holds {} of this folder, {} of them running: `scancel {}` takes them out.\n",
+                     counted(static_cast<int64_t>(queued.size()), "stage"), running, fmt::join(jobs, " "));
 }
 
 std::string stage_line(const SlurmStage& stage) {

@@ -27,6 +27,8 @@ int run_on_slurm(const Plan& plan, const RunPolicy& policy, const SlurmOptions& 
 std::vector<SlurmStage> judge_slurm_stages(const std::filesystem::path& results, const std::vector<std::string>& argv);
 // "prior (masked): job 17_3 PENDING (Dependency)", "…: <why it is over>\n  log: …"
 std::string stage_line(const SlurmStage& stage);
+// "Slurm's queue holds 6 stages of this folder, 1 of them running: `scancel 17 18` takes them out.\n"; empty where it holds none.
+std::string queue_text(const std::vector<SlurmStage>& queued);
 // A line a stage, with `what` in front; those that never began are counted.
 void print_stages(const char* what, const std::vector<SlurmStage>& stages);
 

@@ -14,6 +14,7 @@
 #include "experiment/run/front_journal.hpp"
 #include "experiment/run/gpus.hpp"
 #include "experiment/run/host_threads.hpp"
+#include "registry/ledger/database.hpp"
 #include "registry/ledger/record.hpp"
 
 namespace tessera {
@@ -27,6 +28,24 @@ void record_while_running(const fs::path& results) {
     record(results, std::chrono::milliseconds(50), std::chrono::seconds(1));
   } catch (const Error&) {
   }
+}
+
+// What was computed is in the ledger, or nothing is shown of it: numbers of an earlier run would be taken for those of this one.
+void record_whole(const Plan& plan, const CommonOptions& common) {
+  auto report = record(common.results, std::chrono::seconds(5));
+  if (!report.recorded && unwritable_ledger(common.results).empty()) {
+    fmt::print(stderr, "tessera: {}: waiting for up to 25 s more\n", report.skipped);
+    report = record(common.results, std::chrono::seconds(25));
+  }
+  for (const auto& problem : report.problems) fmt::print(stderr, "tessera: warning: {}\n", problem);
+  if (report.recorded) return;
+  const auto command = [&](std::vector<std::string> words) {
+    const auto where = common_words(common);
+    words.insert(words.end(), where.begin(), where.end());
+    return command_text(words);
+  };
+  throw Error(ExitCode::ledger, fmt::format("{}: what has run stands in its journals and is not in the ledger yet: {}; then `{}`, and `{}`",
+                                            plan.experiment, report.skipped, command({"record"}), command({"compare", plan.experiment})));
 }
 
 // A stale stage must not be used, and is not thrown away without being asked.
@@ -159,7 +178,7 @@ int run_experiment(const Experiment& experiment, const RunRequest& request) {
   }
   journal.end(front_state(summary.code), static_cast<int>(summary.code));
   try {
-    record(common.results);
+    record_whole(plan, common);
   } catch (const Error& error) {
     if (summary.code == ExitCode::ok) throw;
     fmt::print(stderr, "tessera: warning: {}\n", error.what());  // a full disk has ended the run; what to do stands below

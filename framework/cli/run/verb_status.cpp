@@ -7,11 +7,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <thread>
+#include <utility>
 
 #include "cli/ledger/ledger_access.hpp"
 #include "cli/run/asked_experiment.hpp"
 #include "cli/run/progress.hpp"
+#include "cli/run/slurm_run.hpp"
 #include "cli/text_table.hpp"
 #include "core/machine.hpp"
 #include "experiment/run/front_journal.hpp"
@@ -29,7 +32,8 @@ struct RunningStage {
 struct Status {
   std::vector<LiveFront> fronts;
   std::vector<RunningStage> without_front;
-  bool empty() const { return fronts.empty() && without_front.empty(); }
+  std::vector<SlurmStage> queued;  // of the whole folder
+  bool empty() const { return fronts.empty() && without_front.empty() && queued.empty(); }
 };
 
 bool is_of(const LiveFront& front, const std::string& experiment) {
@@ -62,8 +66,9 @@ std::vector<RunningStage> hosts_without_front(const CommonOptions& common, const
   });
 }
 
-Status ask(const CommonOptions& common, const std::string& word) {
+Status ask(const CommonOptions& common, const std::string& word, std::vector<SlurmStage> queued) {
   Status status;
+  status.queued = std::move(queued);
   const auto fronts = live_fronts(common.results);
   const auto experiment = asked_experiment(common, fronts, word);
   for (const auto& front : fronts)
@@ -105,17 +110,18 @@ std::string front_text(const LiveFront& front) {
 std::string text_of(const Status& status) {
   std::string text;
   for (const auto& front : status.fronts) text += front_text(front);
-  if (status.without_front.empty()) return text;
+  const auto queue = queue_text(status.queued);
+  if (status.without_front.empty()) return text + queue;
   const double now = epoch_seconds();
   TextTable table({{"stage"}, {"key"}, {"run", true}, {"step", true}, {"time", true}});
   for (const auto& one : status.without_front)
     table.add({one.kind, one.key.substr(0, 12), std::to_string(one.run), one.step > 0 ? std::to_string(one.step) : "",
                one.started > 0 ? clock_text(now - one.started) : ""});
-  return text + "Hosts without a front here (jobs of a cluster, or of another machine):\n" + table.text(2);
+  return text + "Hosts without a front here (jobs of a cluster, or of another machine):\n" + table.text(2) + queue;
 }
 
 Json json_of(const Status& status) {
-  Json fronts = Json::array(), hosts = Json::array();
+  Json fronts = Json::array(), hosts = Json::array(), queue = Json::array();
   for (const auto& front : status.fronts)
     fronts.push_back({{"uuid", front.uuid},
                       {"host", front.host},
@@ -125,7 +131,9 @@ Json json_of(const Status& status) {
                       {"status", front.status}});
   for (const auto& one : status.without_front)
     hosts.push_back({{"kind", one.kind}, {"stage", one.key}, {"run", one.run}, {"step", one.step}, {"started", one.started}});
-  return {{"fronts", std::move(fronts)}, {"hosts", std::move(hosts)}};
+  for (const auto& one : status.queued)
+    queue.push_back({{"kind", one.task.kind}, {"stage", one.task.key}, {"job", one.queued.job}, {"state", one.queued.state}});
+  return {{"fronts", std::move(fronts)}, {"hosts", std::move(hosts)}, {"slurm", std::move(queue)}};
 }
 
 constexpr const char* kNothing = "Nothing runs. `tessera ls` shows what there is.\n";
@@ -135,7 +143,7 @@ constexpr const char* kNothing = "Nothing runs. `tessera ls` shows what there is
 int verb_status(const Verb& verb, const std::vector<std::string>& arguments) {
   CommandLine line(verb);
   if (!line.parse(arguments, 0, 1)) return 0;
-  const auto status = ask(line.common(), line.words().empty() ? "" : line.words()[0]);
+  const auto status = ask(line.common(), line.words().empty() ? "" : line.words()[0], queued_stages(line.common().results));
   if (line.common().json)
     print_json(json_of(status));
   else
@@ -146,10 +154,14 @@ int verb_status(const Verb& verb, const std::vector<std::string>& arguments) {
 int verb_watch(const Verb& verb, const std::vector<std::string>& arguments) {
   CommandLine line(verb);
   if (!line.parse(arguments, 0, 1)) return 0;
-  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  const char* kind = std::getenv("TERM");
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1 && kind && std::string(kind) != "dumb";  // one that draws over what stands there
   size_t drawn = 0;
-  for (;;) {
-    const auto status = ask(line.common(), line.words().empty() ? "" : line.words()[0]);
+  constexpr int kQueueEvery = 10;  // seconds: a cluster's controller has others to serve
+  std::vector<SlurmStage> queued;
+  for (int second = 0;; ++second) {
+    if (second % kQueueEvery == 0) queued = queued_stages(line.common().results);
+    const auto status = ask(line.common(), line.words().empty() ? "" : line.words()[0], queued);
     auto text = status.empty() ? std::string(kNothing) : text_of(status);
     if (line.common().json) text = to_line(json_of(status)) + "\n";
     if (terminal && drawn > 0) fmt::print("\x1b[{}A\r\x1b[J", drawn);

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "cli/run/asked_experiment.hpp"
+#include "cli/run/slurm_run.hpp"
 #include "cli/verb.hpp"
 #include "core/error.hpp"
 #include "core/journal.hpp"
@@ -24,9 +25,10 @@ std::string name_of(const LiveFront& front) {
   return fmt::format("{} (process {} on {})", experiment.empty() ? "a run" : experiment, front.pid, front.host);
 }
 
+// A front that was suspended (Ctrl-Z) hears nothing before it goes on.
 void send(const LiveFront& front, int times) {
-  for (int i = 0; i < times; ++i)
-    if (::kill(static_cast<pid_t>(front.pid), SIGTERM) != 0 && errno != ESRCH)
+  for (int i = 0; i <= times; ++i)
+    if (::kill(static_cast<pid_t>(front.pid), i < times ? SIGTERM : SIGCONT) != 0 && errno != ESRCH)
       throw Error(ExitCode::run_failed, fmt::format("stop: {}: {}", name_of(front), std::strerror(errno)));
 }
 
@@ -64,14 +66,20 @@ int verb_stop(const Verb& verb, const std::vector<std::string>& arguments) {
   for (const auto& front : fronts) send(front, now ? 2 : 1);
   for (const auto& front : fronts) {
     if (!wait_for_end(line.common().results, front, std::chrono::seconds(patience)))
-      throw Error(ExitCode::run_failed, fmt::format("stop: {} has not ended within {} s; --now kills its hosts", name_of(front), patience));
+      throw Error(ExitCode::run_failed,
+                  fmt::format("stop: {} has not ended within {} s; {}", name_of(front), patience,
+                              now ? fmt::format("`kill -9 {}` ends it and its hosts; nothing recorded is lost", front.pid)
+                                  : "--now kills its hosts"));
     stopped.push_back({{"uuid", front.uuid}, {"pid", front.pid}});
     if (!line.common().json) fmt::print("Stopped {}. `tessera retry {}` goes on.\n", name_of(front), front.status.value("experiment", ""));
   }
-  if (line.common().json)
+  if (line.common().json) {
     fmt::print("{}\n", stopped.dump(2));
-  else if (fronts.empty())
-    fmt::print("Nothing runs{}.\n", wanted.empty() ? "" : " of " + wanted);
+    return 0;
+  }
+  const auto queued = queue_text(queued_stages(line.common().results));
+  if (fronts.empty() && queued.empty()) fmt::print("Nothing runs{}.\n", wanted.empty() ? "" : " of " + wanted);
+  fmt::print("{}", queued);  // jobs have no front that could be stopped
   return 0;
 }
 

@@ -28,19 +28,26 @@ void print_curves(const Curves& curves) {
   const auto title = fmt::format("{}: {} {}{}, mean over n distinct stages; all on one scale", curves.experiment, curves.part,
                                  curves.metric, curves.unit.empty() ? "" : ", " + curves.unit);
   fmt::print("{}", wrapped(title, terminal_width(), 0));
+  bool fewer = false;
   TextTable table({{"cell"}, {"n", true}, {"curve"}, {"first", true}, {"min", true}, {"max", true}, {"last", true}, {"steps", true}});
   for (const auto& curve : curves.curves) {
     if (curve.points.empty()) {
-      table.add({curve.label(), std::to_string(curve.stages), "no number"});
+      table.add({curve.label(), stages_text(curve), "no number"});
       continue;
     }
     const auto by_mean = [](const CurvePoint& a, const CurvePoint& b) { return a.mean < b.mean; };
     const auto [least, greatest] = std::minmax_element(curve.points.begin(), curve.points.end(), by_mean);
-    table.add({curve.label(), std::to_string(curve.stages), sparkline(curve.points, std::min(width, curve.points.size()), low, high),
+    fewer = fewer || curve.points.back().stages < curve.stages;
+    table.add({curve.label(), stages_text(curve), sparkline(curve.points, std::min(width, curve.points.size()), low, high),
                format_number(curve.points.front().mean), format_number(least->mean), format_number(greatest->mean),
                format_number(curve.points.back().mean), std::to_string(curve.points.back().step)});
   }
   fmt::print("{}", table.text());
+  if (fewer)
+    fmt::print("{}",
+               wrapped("n 2→1: stages that were pruned or are not finished end before the others; from there on the mean is over the rest "
+                       "(--json has n by step).",
+                       terminal_width(), 0));
 }
 
 }  // namespace

@@ -186,6 +186,13 @@ StageFacts read_facts_and_values(SQLite::Database& database, Evidence& evidence)
   return facts.get();
 }
 
+void count_censored(Comparison& comparison) {
+  const auto has = [](const auto& list, const std::string& name) { return std::find(list.begin(), list.end(), name) != list.end(); };
+  for (const auto& trial : comparison.excluded)
+    for (auto& part : comparison.parts)
+      for (auto& row : part.rows) row.censored += trial.censored && has(trial.parts, part.name) && has(row.cells, trial.cell);
+}
+
 }  // namespace
 
 Comparison compare(SQLite::Database& database, const ComparisonRequest& request) {
@@ -215,6 +222,7 @@ Comparison compare(SQLite::Database& database, const ComparisonRequest& request)
   add_parts(database, evidence, request, asked, baselines, facts, comparison);
   choose_metrics(comparison, asked);
   for (auto& part : comparison.parts) name_revisions(part);
+  count_censored(comparison);
   comparison.controls = controls_of(database, evidence, facts, baselines);
   comparison.cost = cost_of(evidence, facts);
   count_coming_pairs(evidence, comparison);

@@ -51,6 +51,7 @@ struct ComparedRow {
   bool pooled = false;                               // of real data: its stages are those of several tokenizers, not of seeds alone
   std::vector<int64_t> missing_seeds;                // of its first cell: asked for, and nothing of this part is done
   bool unequal_sets = false;                         // scored on another number of samples than `from`
+  int64_t censored = 0;                              // trials of its cells that were stopped because they did badly
   std::vector<std::string> same_slots;  // stages that it and `from` have in common wherever both have the seed: "data", "tokenizer", …
 };
 

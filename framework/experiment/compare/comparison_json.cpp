@@ -67,6 +67,7 @@ Json row_json(const ComparedPart& part, const ComparedRow& row) {
   }
   Json json = {{"cells", row.cells}, {"baseline", row.baseline}, {"stages", row.stages}, {"values", std::move(values)}};
   if (row.pooled) json["pooled"] = true;
+  if (row.censored > 0) json["censored"] = row.censored;
   if (!row.missing_seeds.empty()) json["seeds_missing"] = row.missing_seeds;
   if (row.from.empty()) return json;
   json["from"] = row.from;

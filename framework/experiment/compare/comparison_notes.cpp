@@ -36,6 +36,21 @@ void add_unchanged(const ComparedPart& part, std::vector<std::string>& notes) {
         fmt::format("{} {}: no difference in any pair, but counted by Holm: {}.", part.name, fmt::join(names, ", "), some_of(cells)));
 }
 
+void add_censored(const Comparison& comparison, std::vector<std::string>& notes) {
+  std::vector<std::pair<std::string, int64_t>> cells;  // excluded trials stand by cell
+  int64_t trials = 0;
+  for (const auto& one : comparison.excluded) {
+    if (!one.censored) continue;
+    if (cells.empty() || cells.back().first != one.cell) cells.push_back({one.cell, 0});
+    ++cells.back().second, ++trials;
+  }
+  std::vector<std::string> counts;
+  for (const auto& [cell, n] : cells) counts.push_back(fmt::format("{} of {}", n, cell));
+  if (trials > 0)
+    notes.push_back(fmt::format("{} censored ({}): stopped because they did badly, so what is left of such a cell looks better than it is.",
+                                counted(trials, "trial"), some_of(counts)));
+}
+
 // Cells that no baseline matches are told elsewhere.
 void add_without_baseline(const Comparison& comparison, const ComparedPart& part, std::vector<std::string>& notes) {
   std::vector<std::string> cells;
@@ -67,6 +82,7 @@ std::optional<std::string> unequal_sets(const ComparedPart& part) {
 
 std::vector<std::string> notes_of(const Comparison& comparison) {
   std::vector<std::string> notes;
+  add_censored(comparison, notes);
   for (const auto& part : comparison.parts) {
     if (const auto unequal = unequal_sets(part)) notes.push_back(*unequal);
     add_unchanged(part, notes);

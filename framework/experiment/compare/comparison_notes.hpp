@@ -12,8 +12,8 @@ namespace tessera {
 // (Fréchet distance: Chong and Forsyth 2020).
 std::optional<std::string> unequal_sets(const ComparedPart& part);
 
-// Sets of unequal size; arms that differ at no seed, which tables leave out and Holm's correction counts; parts in which the baseline has
-// no number.
+// What was stopped because it did badly; sets of unequal size; arms that differ at no seed, which tables leave out and Holm's correction
+// counts; parts in which the baseline has no number.
 std::vector<std::string> notes_of(const Comparison& comparison);
 
 }  // namespace tessera

@@ -173,7 +173,7 @@ void AxisReader::read_ablation(const Entry& entry) {
     return;
   }
   auto& points = axis(axes_, "ablate").points;
-  if (points.empty()) points.push_back({"unchanged", {"ablate", {}}, {{"ablate", "unchanged"}}, entry.key_origin});
+  if (points.empty()) points.push_back({"unchanged", {"ablate", {}}, {{"ablate", "unchanged"}}, ""});
   auto point = std::find_if(points.begin(), points.end(), [&](const AxisPoint& p) { return p.label == name; });
   if (point == points.end()) point = points.insert(point, {name, {"ablate." + name, {}}, {{"ablate", name}}, entry.key_origin});
   if (!is_table(entry)) point->layer.entries.push_back(varied(entry, key, entry.value));
@@ -190,6 +190,7 @@ void AxisReader::read_random(const Entry& entry) {
     const bool fits = entry.value.is_number_integer() && entry.value >= least && entry.value <= kMostPoints;
     if (!fits) return problem(entry, fmt::format("found {}, expected integer from {} to {}", shown(entry.value), least, kMostPoints));
     (rest == "cap" ? cap_ : random_seed_) = entry.value;
+    if (rest == "cap") cap_origin_ = entry.origin;
     return;
   }
   const auto dot = rest.rfind('.');
@@ -343,6 +344,9 @@ void AxisReader::draw_points(const std::string& experiment) {
     const auto label = label_of(entries), origin = entries[0].key_origin;
     if (labels.insert(label).second) found->points.push_back({label, {"random", std::move(entries)}, {{"random", label}}, origin});
   }
+  if (static_cast<int64_t>(labels.size()) < cap_)
+    notes_.push_back(
+        fmt::format("{}: random.cap: found {}, of which {} are planned: no more points differ", cap_origin_, cap_, labels.size()));
 }
 
 // No key may be set by two axes: which of them wins would depend on their order.

@@ -30,6 +30,7 @@ class AxisReader {
   // All axes, arms first, then in the order of the file. Checks what only the whole can tell: lengths of zips, keys of two axes.
   std::vector<Axis> finish(const std::string& experiment);
   std::vector<Exclusion> exclusions() { return std::move(exclusions_); }
+  std::vector<std::string> notes() { return std::move(notes_); }
 
  private:
   struct Range {
@@ -65,7 +66,9 @@ class AxisReader {
   int64_t cap_ = 0, random_seed_ = 0;
   std::optional<Entry> random_;  // what of [random] came first
   bool capped_ = false;          // a cap is given, be it a wrong one
+  std::string cap_origin_;
   std::vector<Exclusion> exclusions_;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace tessera

@@ -188,6 +188,9 @@ class Resolver {
     for (const auto& one : keys)
       if (split_key(one).section == section) names.push_back(split_key(one).option);
     if (const auto near = did_you_mean(name, names)) return section + "." + *near;
+    // [prior] steps, which stands in [prior.train].
+    for (const auto& one : keys)
+      if (split_key(one).option == name && one.rfind(section + ".", 0) == 0) return one;
     if (!names.empty() && !section.empty()) return std::nullopt;
     if (section.empty()) keys.insert(keys.end(), {"question", "seeds", "baseline", "extends"});
     return did_you_mean(key, keys);

@@ -57,14 +57,32 @@ bool excluded(const Cell& cell, const Exclusion& exclusion, std::vector<Seen>& s
   return all;
 }
 
+// As the ledger and [[exclude]] name them, in the order of the file.
+std::vector<std::string> axis_names(const Experiment& experiment) {
+  std::vector<std::string> names;
+  for (const auto& axis : experiment.axes)
+    for (const auto& point : axis.points)
+      for (const auto& [name, label] : point.axes)
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  return names;
+}
+
 // An exclusion that leaves out no cell is a mistake, unless a word of the command line took away what it speaks of.
-void check_exclusion(const Exclusion& exclusion, const std::vector<Seen>& seen, bool matched, Problems& problems) {
+void check_exclusion(const Experiment& experiment, const Exclusion& exclusion, const std::vector<Seen>& seen,
+                     const std::vector<Cell>& cells, bool matched, Problems& problems) {
   bool each = true;
   for (size_t i = 0; i < seen.size(); ++i) {
     const auto& condition = exclusion.conditions[i];
     each = each && seen[i].holds;
     if (seen[i].values.empty()) {
-      problems.add(condition.key_origin, condition.key, "found an unknown key, expected one of a cell, or an axis");
+      const auto axes = axis_names(experiment);
+      auto known = axes;
+      if (!cells.empty())
+        for (const auto& setting : cells[0].settings) known.push_back(setting.first);
+      problems.add(condition.key_origin, condition.key,
+                   fmt::format("found an unknown key, expected one of a cell, or {}{}",
+                               axes.empty() ? "an axis" : fmt::format("an axis: {}", fmt::join(axes, ", ")),
+                               meant(did_you_mean(condition.key, known))));
     } else if (!seen[i].holds && !condition.varied) {
       std::vector<std::string> values, names;
       for (const auto& value : seen[i].values) {
@@ -84,13 +102,37 @@ void check_exclusion(const Exclusion& exclusion, const std::vector<Seen>& seen, 
                  fmt::format("found no cell in which all {} of its values meet, expected at least one", seen.size()));
 }
 
-// The points of two cells where they differ, with their places: "b (e.toml:7:6)".
+// Where the points of a cell stand that the other does not have: " (e.toml:7:6)".
 std::string difference(const std::vector<const AxisPoint*>& cell, const std::vector<const AxisPoint*>& other) {
   std::vector<std::string> places;
   for (size_t a = 0; a < cell.size(); ++a)
-    if (cell[a] != other[a]) places.push_back(cell[a]->origin);
-  return fmt::format("{}", fmt::join(places, ", "));
+    if (cell[a] != other[a] && !cell[a]->origin.empty()) places.push_back(cell[a]->origin);
+  return places.empty() ? "" : fmt::format(" ({})", fmt::join(places, ", "));
 }
+
+// Pairs of equal cells: of those that differ in the same points of the file the first, and how many there are.
+class EqualCells {
+ public:
+  void add(const std::string& first, const std::string& first_places, const std::string& second, const std::string& second_places) {
+    for (auto& pair : pairs_)
+      if (pair.first_places == first_places && pair.second_places == second_places) return void(++pair.others);
+    pairs_.push_back({first, first_places, second, second_places});
+  }
+  void tell(const std::string& source, Problems& problems) const {
+    for (const auto& pair : pairs_)
+      problems.add_line(
+          fmt::format("{}: cells '{}'{} and '{}'{} are equal{}, expected a difference: remove one, or leave it out by [[exclude]]", source,
+                      pair.first, pair.first_places, pair.second, pair.second_places,
+                      pair.others > 0 ? fmt::format(", and so are {} other pairs", pair.others) : ""));
+  }
+
+ private:
+  struct Pair {
+    std::string first, first_places, second, second_places;
+    size_t others = 0;
+  };
+  std::vector<Pair> pairs_;
+};
 
 // An arm with a grid of its own is no baseline of other arms: they have no cell at the same points.
 void check_matches(const Experiment& experiment, const std::vector<std::string>& labels, Problems& problems) {
@@ -141,6 +183,24 @@ void check_baseline(const Experiment& experiment, const std::vector<Cell>& cells
                   meant(near)));
 }
 
+// A misspelt [arms.causal] would be an arm less, without a word.
+void check_empty_tables(const Experiment& experiment, const Declarations& declarations, Problems& problems) {
+  auto sections = declarations.section_names();
+  for (const auto& selector : selectors()) sections.emplace_back(selector.section);
+  for (const auto& table : experiment.empty_tables) {
+    const bool known = std::any_of(sections.begin(), sections.end(), [&](const std::string& section) {
+      return section == table.key || section.rfind(table.key + ".", 0) == 0;
+    });
+    if (known) continue;
+    auto near = did_you_mean(table.key, sections);
+    const auto word = head(table.key);
+    if (const auto meant = did_you_mean(word, {"grid", "zip", "arm", "ablate", "random", "exclude", "run"}))
+      near = *meant + table.key.substr(word.size());
+    problems.add(table.key_origin, table.key,
+                 fmt::format("found an unknown section, with nothing in it, expected a section that exists{}", meant(near)));
+  }
+}
+
 }  // namespace
 
 std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations& declarations, Problems& problems) {
@@ -153,11 +213,13 @@ std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations&
                                   product == 100 * kMostCells ? "more than " : "", product, kMostCells));
     return cells;
   }
+  check_empty_tables(experiment, declarations, problems);
   std::vector<size_t> at(experiment.axes.size(), 0);
   std::map<std::string, std::pair<std::string, std::vector<const AxisPoint*>>> labels;  // hash -> label, points
   std::vector<std::vector<Seen>> seen;                                                  // of each condition of each exclusion
   for (const auto& exclusion : experiment.exclusions) seen.emplace_back(exclusion.conditions.size());
   std::vector<bool> matched(experiment.exclusions.size(), false);
+  EqualCells equal;
   for (bool more = true; more;) {
     std::vector<const Layer*> layers;
     std::vector<const AxisPoint*> points;
@@ -186,11 +248,7 @@ std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations&
       if (fresh)
         cells.push_back(std::move(cell));
       else
-        problems.add_line(
-            fmt::format("{}: cells '{}' ({}) and '{}' ({}) are equal, expected a difference: remove one, or leave it out by "
-                        "[[exclude]]",
-                        experiment.source, same->second.first, difference(same->second.second, points), cell.label,
-                        difference(points, same->second.second)));
+        equal.add(same->second.first, difference(same->second.second, points), cell.label, difference(points, same->second.second));
     }
     // Count up, last axis fastest.
     more = false;
@@ -199,7 +257,8 @@ std::vector<Cell> expand_cells(const Experiment& experiment, const Declarations&
       if (!more) at[a] = 0;
     }
   }
-  for (size_t e = 0; e < seen.size(); ++e) check_exclusion(experiment.exclusions[e], seen[e], matched[e], problems);
+  equal.tell(experiment.source, problems);
+  for (size_t e = 0; e < seen.size(); ++e) check_exclusion(experiment, experiment.exclusions[e], seen[e], cells, matched[e], problems);
   if (problems.empty()) check_baseline(experiment, cells, problems);  // else a cell may be missing for another reason
   if (cells.empty() && problems.empty())
     problems.add(experiment.exclusions[0].conditions[0].key_origin, "exclude",

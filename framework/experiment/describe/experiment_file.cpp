@@ -74,7 +74,7 @@ class Reader {
     chain_.push_back(fs::weakly_canonical(path_));
     for (const auto& entry : reserved)
       if (entry.key == "extends") extend(entry);
-    drop_tables(settings);
+    set_tables_apart(settings);
     experiment_.layers.push_back({file.name, std::move(settings)});
     experiment_.layers.push_back({kCommandLine, std::move(command_line_settings_)});
     for (const auto& entry : reserved) read_reserved(entry);
@@ -95,7 +95,9 @@ class Reader {
     problems_.raise();
   }
 
-  static void drop_tables(std::vector<Entry>& entries) {
+  void set_tables_apart(std::vector<Entry>& entries) {
+    for (const auto& entry : entries)
+      if (entry.value.is_object()) experiment_.empty_tables.push_back(entry);
     std::erase_if(entries, [](const Entry& e) { return e.value.is_object() || e.value.is_null(); });
   }
 
@@ -214,7 +216,7 @@ class Reader {
         problems_.add(inner.key_origin, inner.key, fmt::format("found '{}' in an extended file, expected settings only", head(inner.key)));
     }
     chain_.pop_back();
-    drop_tables(settings);
+    set_tables_apart(settings);
     experiment_.layers.push_back({file.name, std::move(settings)});
   }
 
@@ -260,6 +262,7 @@ class Reader {
   void finish() {
     experiment_.axes = axes_.finish(path_.string());
     experiment_.exclusions = axes_.exclusions();
+    experiment_.notes = axes_.notes();
     // A word may take away what an exclusion speaks of: `~arm.halton` is no reason to edit the file.
     const bool changed = std::any_of(words_.begin(), words_.end(), [](const std::string& word) {
       const auto first = head(word.substr(0, word.find('=')));

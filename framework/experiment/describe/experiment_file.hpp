@@ -37,7 +37,7 @@ struct AxisPoint {
   std::string label;  // "masked", "prior.layers=4", "masked, sampling.steps=8"
   Layer layer;
   std::map<std::string, std::string> axes;  // what the ledger says of it: axis -> label; an arm's own grid adds axes
-  std::string origin;                       // where it stands
+  std::string origin;                       // where it stands; empty for "unchanged", which stands nowhere
 };
 
 struct Axis {
@@ -56,9 +56,11 @@ struct Experiment {
   std::string question, source, baseline, baseline_origin;
   std::vector<int64_t> seeds = {0};
   std::vector<Layer> layers;
-  std::vector<Axis> axes;  // arms first, then in the order of the file
+  std::vector<Entry> empty_tables;  // "[prior.train]" with nothing in it: sets nothing, and may be misspelt
+  std::vector<Axis> axes;           // arms first, then in the order of the file
   std::vector<Exclusion> exclusions;
-  RunPolicy run;  // [run]: how, not what
+  RunPolicy run;                   // [run]: how, not what
+  std::vector<std::string> notes;  // "origin: key: …": no error, and worth knowing before it runs
 };
 
 // A key up to its first dot, and what is behind it; the latter is empty where there is none.

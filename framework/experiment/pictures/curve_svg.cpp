@@ -68,7 +68,8 @@ struct Scale {
 std::string style() {
   std::string text =
       "<style>\n.ground{fill:#fff}text{fill:#222;font:13px system-ui,sans-serif}.title{font-size:15px;font-weight:600}"
-      ".grid{stroke:#ddd}.frame{stroke:#888;fill:none}.line{fill:none;stroke-width:1.8;stroke-linejoin:round}.band{opacity:.18;stroke:none}"
+      ".grid{stroke:#ddd}.frame{stroke:#888;fill:none}.line{fill:none;stroke-width:1.8;stroke-linejoin:round}.fewer{stroke-width:.9}.band{"
+      "opacity:.18;stroke:none}"
       "\n";
   const auto colours = [&](const char* const* of) {
     for (size_t i = 0; i < kColours; ++i) text += fmt::format(".l{0}{{stroke:{1}}}.b{0}{{fill:{1}}}", i, of[i]);
@@ -141,23 +142,33 @@ class Drawing {
   }
 
   std::string band(size_t i) const {
-    if (curves_.curves[i].stages < 2 || lines_[i].empty()) return "";
-    std::vector<std::string> places;
-    for (const auto& p : lines_[i]) places.push_back(place(p, p.max));
-    for (auto p = lines_[i].rbegin(); p != lines_[i].rend(); ++p) places.push_back(place(*p, p->min));
-    return fmt::format("<path class=\"band b{}\" d=\"M{}Z\"/>\n", i % kColours, fmt::join(places, "L"));
+    std::string out;
+    for (const auto& piece : pieces(lines_[i])) {
+      if (piece[0].stages < 2) continue;
+      std::vector<std::string> places;
+      for (const auto& p : piece) places.push_back(place(p, p.max));
+      for (auto p = piece.rbegin(); p != piece.rend(); ++p) places.push_back(place(*p, p->min));
+      out += fmt::format("<path class=\"band b{}\" d=\"M{}Z\"/>\n", i % kColours, fmt::join(places, "L"));
+    }
+    return out;
   }
 
+  // Thin where it is the mean of fewer stages than it begins with.
   std::string line(size_t i) const {
-    std::vector<std::string> places;
-    for (const auto& p : lines_[i]) places.push_back(place(p, p.mean));
-    if (places.empty()) return "";
-    if (places.size() == 1) {
-      const auto& p = lines_[i][0];
-      return fmt::format("<circle class=\"b{}\" r=\"4\" cx=\"{:.1f}\" cy=\"{:.1f}\"/>\n", i % kColours, x_.at(static_cast<double>(p.step)),
-                         y_.at(p.mean));
+    std::string out;
+    for (const auto& piece : pieces(lines_[i])) {
+      const bool fewer = piece[0].stages < curves_.curves[i].stages;
+      if (piece.size() == 1) {
+        out += fmt::format("<circle class=\"b{}\" r=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\"/>\n", i % kColours, fewer ? 2 : 4,
+                           x_.at(static_cast<double>(piece[0].step)), y_.at(piece[0].mean));
+        continue;
+      }
+      std::vector<std::string> places;
+      for (const auto& p : piece) places.push_back(place(p, p.mean));
+      out +=
+          fmt::format("<path class=\"line l{}{}\"{} d=\"M{}\"/>\n", i % kColours, fewer ? " fewer" : "", dashes(i), fmt::join(places, "L"));
     }
-    return fmt::format("<path class=\"line l{}\"{} d=\"M{}\"/>\n", i % kColours, dashes(i), fmt::join(places, "L"));
+    return out;
   }
 
   // The second round of colours is dashed.
@@ -168,7 +179,7 @@ class Drawing {
     const double y = kTop + static_cast<double>(i) * kLegendRow - 4;
     return fmt::format("<path class=\"line l{}\"{} d=\"M{} {}h28\"/><text x=\"{}\" y=\"{}\">{}{}</text>\n", i % kColours, dashes(i), kLeft,
                        y, kLeft + 36, y + 4, markup_text(shortened(curve.label(), 80)),
-                       curve.stages > 1 ? fmt::format(" (mean of {}, band: least to greatest)", curve.stages) : " (n 1)");
+                       curve.stages > 1 ? fmt::format(" (mean of {}, band: least to greatest)", stages_text(curve)) : " (n 1)");
   }
 
   const Curves& curves_;

@@ -141,6 +141,27 @@ Json to_json(const Curves& curves) {
   return {{"experiment", curves.experiment}, {"part", curves.part}, {"metric", curves.metric}, {"unit", curves.unit}, {"curves", list}};
 }
 
+std::vector<std::vector<CurvePoint>> pieces(const std::vector<CurvePoint>& points) {
+  std::vector<std::vector<CurvePoint>> runs;
+  for (const auto& point : points) {
+    if (runs.empty() || runs.back().back().stages != point.stages) runs.emplace_back();
+    runs.back().push_back(point);
+  }
+  return runs;
+}
+
+std::string stages_text(const Curve& curve) {
+  // Stages end one by one. Where numbers are missing in between, the most and the least say enough.
+  std::vector<int64_t> counts = {curve.stages};
+  bool falls = true;
+  for (const auto& piece : pieces(curve.points)) {
+    falls = falls && piece[0].stages <= counts.back();
+    if (piece[0].stages != counts.back()) counts.push_back(piece[0].stages);
+  }
+  if (!falls) return fmt::format("{} ({} to {})", curve.stages, *std::min_element(counts.begin(), counts.end()), curve.stages);
+  return fmt::format("{}", fmt::join(counts, "→"));
+}
+
 std::vector<CurvePoint> thinned(const std::vector<CurvePoint>& points, size_t count) {
   if (points.size() <= count) return points;
   std::vector<CurvePoint> thin;
@@ -148,7 +169,7 @@ std::vector<CurvePoint> thinned(const std::vector<CurvePoint>& points, size_t co
   size_t range = count;
   for (const auto& point : points) {
     const size_t own = range_of(points, point.step, count);
-    if (own != range) {
+    if (own != range || thin.back().stages != point.stages) {
       thin.push_back({point.step, 0, 0, 0, point.stages});
       of_range.push_back(0);
       range = own;

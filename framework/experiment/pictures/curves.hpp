@@ -32,7 +32,12 @@ struct Curves {
 Curves read_curves(SQLite::Database& database, const std::string& experiment, const std::string& metric);
 Json to_json(const Curves& curves);
 
-// The curve in at most `count` points: means of equal ranges of steps.
+// Runs of points that are means over equally many stages: between two of them the mean is of others, and no line leads from one to the
+// next. A stage that was pruned, or is not finished, ends one.
+std::vector<std::vector<CurvePoint>> pieces(const std::vector<CurvePoint>& points);
+// "2", or "4→2→1" where some stages end before others.
+std::string stages_text(const Curve& curve);
+// The curve in at most `count` points a piece: means of equal ranges of steps.
 std::vector<CurvePoint> thinned(const std::vector<CurvePoint>& points, size_t count);
 // One character of eight heights for each of `width` equal ranges of steps, from `low` to `high`; a space where there is no number.
 std::string sparkline(const std::vector<CurvePoint>& points, size_t width, double low, double high);

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "core/png.hpp"
 #include "core/safetensors.hpp"
 #include "core/stage_folder.hpp"
 #include "experiment/compare/comparison.hpp"
@@ -124,7 +125,8 @@ int64_t first_seed(SQLite::Database& database, const std::string& experiment) {
 
 class GridRows {
  public:
-  GridRows(fs::path results, int64_t columns) : results_(std::move(results)), columns_(columns) {}
+  GridRows(SQLite::Database& database, fs::path results, int64_t columns)
+      : database_(database), results_(std::move(results)), columns_(columns) {}
 
   // Rows of one kind, a row a distinct stage, named by the arms that share it where they are not all of them.
   void add(const std::vector<NamedStage>& stages, const std::string& title, const char* file, const char* array, bool by_arm) {
@@ -142,8 +144,16 @@ class GridRows {
         rows.push_back({label, images_of(StageFolder(results_, stage.kind, stage.key).output(file), array, columns_), first});
         first = false;
       } catch (const Error& error) {
-        const bool hollow = StageFolder(results_, stage.kind, stage.key).hollow();
-        notes.push_back(fmt::format("{}: {}", label, hollow ? "its output files were removed to save space" : error.what()));
+        if (!StageFolder(results_, stage.kind, stage.key).hollow()) {
+          notes.push_back(fmt::format("{}: {}", label, error.what()));
+          continue;
+        }
+        auto previews = previews_of(stage.key);
+        notes.push_back(fmt::format("{}: its output files were removed to save space{}", label,
+                                    previews.empty() ? "" : fmt::format("; the ledger has the first {}", previews.size())));
+        if (previews.empty()) continue;
+        rows.push_back({label, std::move(previews), first});
+        first = false;
       }
     }
   }
@@ -152,6 +162,20 @@ class GridRows {
   std::vector<std::string> notes;
 
  private:
+  // What the ledger keeps of samples: the first ones, as they are.
+  std::vector<Image8> previews_of(const std::string& key) const {
+    SQLite::Statement row(
+        database_, "SELECT a.idx, a.png FROM sample a JOIN stage s ON s.id = a.stage WHERE s.key = ? AND a.png IS NOT NULL ORDER BY a.idx");
+    row.bind(1, key);
+    std::vector<Image8> images;
+    while (row.executeStep() && row.getColumn(0).getInt64() == static_cast<int64_t>(images.size())) {
+      const auto png = row.getColumn(1);
+      images.push_back(to_rgb_on_white(decode_png({static_cast<const char*>(png.getBlob()), static_cast<size_t>(png.getBytes())})));
+    }
+    return images;
+  }
+
+  SQLite::Database& database_;
   fs::path results_;
   int64_t columns_;
 };
@@ -244,7 +268,7 @@ PictureGrid draw_grid(SQLite::Database& database, const fs::path& results, const
   const std::vector<std::string> wanted =
       request.requests.empty() ? std::vector<std::string>(known.begin(), known.end()) : request.requests;
 
-  GridRows rows(results, std::max<int64_t>(request.columns, kSpread));
+  GridRows rows(database, results, std::max<int64_t>(request.columns, kSpread));
   const auto evaluated = of_slot(stages, "evaluation.tokenizer");
   if (evaluated.empty())
     rows.add(of_slot(stages, "data"), "originals", "images.safetensors", "validation_images", false);

@@ -148,9 +148,10 @@ std::string cost_text(const Plan& plan, size_t width) {
   const auto to_run = plan.count(StageState::to_run);
   if (to_run == 0) return "";
   if (known == 0) return "\n" + wrapped("Cost: unknown, no stage of these kinds has been measured in this results folder", width, 0);
-  auto text =
-      fmt::format("Cost: about {} one after another, {} of processor time, by stages measured before ({} of {} with the same options",
-                  about(seconds), about(cpu_seconds), alike, to_run);
+  auto text = fmt::format(
+      "Cost: about {} one after another, {} of processor time, by stages measured before ({} of {} with the same options, but for steps, "
+      "batch and samples",
+      about(seconds), about(cpu_seconds), alike, to_run);
   if (known < to_run) text += fmt::format("; {} never measured, not counted", to_run - known);
   return "\n" + wrapped(text + ")", width, 0);
 }

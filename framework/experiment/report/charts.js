@@ -125,7 +125,8 @@ const charts = (() => {
     };
   }
 
-  // Mean over distinct stages, and their range as a band. series: [{cells, colour, x, mean, min?, max?, stages}].
+  // Mean over distinct stages, and their range as a band. series: [{cells, colour, x, mean, min?, max?, n?, stages}]. Where `n` changes the
+  // mean is of others from there on: the line breaks, and is thin where it is of fewer.
   const curve = (series) => (colours) => {
     const visible = series.filter((one) => shown(one.cells));
     const bands = visible.length <= 10;
@@ -134,18 +135,26 @@ const charts = (() => {
     const datasets = [];
     for (const one of visible) {
       const colour = colours.colour(one.colour);
-      const points = (values) => one.x.map((x, i) => ({ x, y: values[i] }));
-      datasets.push({ type: 'line', data: points(one.mean), borderColor: visible.length > 40 ? faded(colour, 0.5) : colour, borderDash: dash(one.colour), borderWidth: bands ? 2 : 1, pointRadius: one.x.length > 30 ? 0 : 2,
-        pointBackgroundColor: colour, pointHitRadius: 6, order: 1, spanGaps: true, source: one });
+      const over = one.x.map((_, i) => one.n?.[i] ?? one.stages);
+      const numbered = one.x.map((_, i) => i).filter((i) => over[i] > 0);
+      // A point without a number between two runs breaks the line. `at` is where a point of the chart comes from.
+      const at = numbered.flatMap((i, k) => (k > 0 && over[numbered[k - 1]] !== over[i] ? [null, i] : [i]));
+      const points = (values) => at.map((i, k) => (i === null ? { x: one.x[at[k - 1]], y: null } : { x: one.x[i], y: values[i] }));
+      datasets.push({ type: 'line', data: points(one.mean), borderColor: visible.length > 40 ? faded(colour, 0.5) : colour, borderDash: dash(one.colour), borderWidth: bands ? 2 : 1, 
+        pointRadius: at.map((_, k) => (one.x.length <= 30 || ((at[k - 1] ?? null) === null && (at[k + 1] ?? null) === null) ? 2 : 0)), // a point alone has no line
+        segment: { borderWidth: (item) => (over[at[item.p0DataIndex]] < one.stages ? 0.8 : undefined) },
+        pointBackgroundColor: colour, pointHitRadius: 6, order: 1, source: one, at, over });
       if (!bands || !one.min) continue;
-      const band = { type: 'line', borderWidth: 0, pointRadius: 0, pointHitRadius: 0, order: 2, spanGaps: true, backgroundColor: faded(colour, 0.2) };
+      const band = { type: 'line', borderWidth: 0, pointRadius: 0, pointHitRadius: 0, order: 2, backgroundColor: faded(colour, 0.2) };
       datasets.push({ ...band, data: points(one.min), fill: false });
       datasets.push({ ...band, data: points(one.max), fill: '-1' });
     }
     const options = base(colours, { type: 'linear', title: 'step', bounds: 'data', min: first < last / 10 ? 0 : first }, { type: 'linear', ticks: { color: colours.faint, callback: short } }, (item) => {
       const one = item.dataset.source;
       if (!one) return '';
-      const range = one.min ? `, ${short(one.min[item.dataIndex])} … ${short(one.max[item.dataIndex])} over ${one.stages}` : '';
+      const i = item.dataset.at[item.dataIndex];
+      const n = item.dataset.over[i];
+      const range = one.min ? `, ${short(one.min[i])} … ${short(one.max[i])} over ${n}${n < one.stages ? ` of ${one.stages}` : ''}` : '';
       return [named(one.cells), `step ${item.parsed.x}: ${short(item.parsed.y)}${range}`];
     });
     options.plugins.tooltip.filter = (item) => Boolean(item.dataset.source);

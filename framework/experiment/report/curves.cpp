@@ -49,8 +49,7 @@ std::vector<Curve> curves_of(SQLite::Database& database, const std::string& expe
                         "SELECT c.cell, x.slot, s.id, m.id, m.name, m.unit, m.goal, m.definition, m.timing, y.n FROM v_cell c "
                         "JOIN v_trial t ON t.experiment = c.experiment AND t.cell_hash = c.cell_hash JOIN trial_stage x ON x.trial = t.id "
                         "JOIN stage s ON s.id = x.stage JOIN summary y ON y.stage = s.id JOIN metric m ON m.id = y.metric "
-                        "WHERE c.experiment = ?1 AND t.experiment = ?1 AND c.current AND t.current AND s.published IS NOT NULL AND m.axis "
-                        "= 'step' AND y.n > 1 "
+                        "WHERE c.experiment = ?1 AND t.experiment = ?1 AND c.current AND t.current AND m.axis = 'step' AND y.n > 1 "
                         "ORDER BY c.baseline DESC, c.position");
   row.bind(1, experiment);
   std::map<std::tuple<std::string, std::string, int64_t>, std::pair<Curve, std::vector<CellStages>>> found;

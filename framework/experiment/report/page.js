@@ -189,9 +189,11 @@
   // ---- Results ----
   const valueOf = (row, metric) => row.values[metric.name];
   function bestOf(part, metric) {
-    const means = part.rows.map((row) => number(valueOf(row, metric)?.mean)).filter(Number.isFinite);
-    if (metric.goal === 'none' || metric.timing || means.length < 2 || part.unequal_sets) return null;
-    return metric.goal === 'max' ? Math.max(...means) : Math.min(...means);
+    const rows = part.rows.filter((row) => Number.isFinite(number(valueOf(row, metric)?.mean)));
+    if (metric.goal === 'none' || metric.timing || rows.length < 2 || part.unequal_sets) return null;
+    const means = rows.map((row) => number(valueOf(row, metric).mean));
+    const best = metric.goal === 'max' ? Math.max(...means) : Math.min(...means);
+    return rows[means.indexOf(best)].censored ? null : best; // what is left of a censored cell looks better than it is
   }
   // Whether the interval of a difference lies on one side of zero, and on which.
   function verdict(paired, goal) {
@@ -326,7 +328,8 @@
       const series = curve.series.map((one) => ({ ...one, colour: colourOf(one.cells) }));
       const thinned = series.find((one) => one.drawn < one.steps);
       const shared = series.map((one) => one.cells).filter((group) => group.length > 1 && group.length < cells.length);
-      const about = [curve.definition, thinned ? `${thinned.drawn} of ${thinned.steps} steps are drawn` : '', ...shared.slice(0, 3).map((group) => `one line: ${joined(group)}`)]
+      const ends = series.some((one) => one.n?.at(-1) < one.stages);
+      const about = [curve.definition, ends ? 'thin: over fewer seeds, where others were pruned or are not finished' : '', thinned ? `${thinned.drawn} of ${thinned.steps} steps are drawn` : '', ...shared.slice(0, 3).map((group) => `one line: ${joined(group)}`)]
         .filter(Boolean).map((text) => text[0].toUpperCase() + text.slice(1).replace(/[.]?$/, '.')).join(' ');
       return figure(`${curve.slot}: ${heading({ ...curve, name: curve.metric })}`, about, charts.canvas(`${curve.metric} of ${curve.slot} by step`, charts.curve(series)));
     };

@@ -10,6 +10,7 @@
 #include "core/files.hpp"
 #include "core/machine.hpp"
 #include "experiment/run/host_threads.hpp"
+#include "registry/ledger/database.hpp"
 
 namespace tessera {
 namespace fs = std::filesystem;
@@ -33,6 +34,7 @@ FrontJournal::FrontJournal(const fs::path& results, const std::vector<std::strin
     : results_(results), uuid_(make_uuid()), began_(epoch_seconds()) {
   for (const auto& folder : {results, results / "live", results / "fronts"})
     if (const auto why = unwritable(folder); !why.empty()) throw Error(ExitCode::bad_config, why + " by --results");
+  if (const auto why = unwritable_ledger(results); !why.empty()) throw Error(ExitCode::ledger, why);
   fs::create_directories(results / "live");
   fs::create_directories(results / "fronts");
   const auto file = fs::path("fronts") / (uuid_ + ".jsonl");
@@ -103,6 +105,8 @@ std::vector<LiveFront> live_fronts(const fs::path& results) {
       if (const auto status = try_parse_json(read_file(file))) front.status = *status;
     fronts.push_back(std::move(front));
   }
+  if (error && error != std::errc::no_such_file_or_directory)
+    throw Error(ExitCode::ledger, fmt::format("{} cannot be read: {}", (results / "live").string(), error.message()));
   std::sort(fronts.begin(), fronts.end(), [](const LiveFront& a, const LiveFront& b) { return a.started < b.started; });
   return fronts;
 }

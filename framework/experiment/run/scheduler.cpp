@@ -91,6 +91,7 @@ class Scheduler {
       }
       if (Clock::now() < next_tick) continue;
       next_tick = Clock::now() + kTick;
+      watch_room();
       observer_.tick();
     }
     for (auto& node : nodes_)
@@ -211,8 +212,8 @@ class Scheduler {
 
   void ask_all_to_stop() {
     asked_to_stop_ = Clock::now();
-    observer_.stopping(running_.size());
-    for (auto& one : running_) one.child.kill(SIGTERM);
+    observer_.stopping(static_cast<size_t>(std::count(slots_.begin(), slots_.end(), true)));  // one that is being judged has left its slot
+    for (auto& one : running_) one.child.kill(SIGTERM), one.child.kill(SIGCONT);              // suspended ones, too
   }
 
   void keep_limits() {
@@ -302,7 +303,8 @@ class Scheduler {
 
   // A host that is refused memory ends in one of several ways; who set a limit should know that it may be the reason.
   std::string memory_hint(const std::string& said) const {
-    const bool memory = said.find("bad_alloc") != std::string::npos || said.find("memory") != std::string::npos;
+    bool memory = false;  // the last is what the loader says of a library
+    for (const char* word : {"bad_alloc", "memory", "failed to map segment"}) memory = memory || said.find(word) != std::string::npos;
     return policy_.memory_limit > 0 && memory ? fmt::format("; run.memory_limit is {} MiB", policy_.memory_limit) : "";
   }
 
@@ -368,6 +370,17 @@ class Scheduler {
     }
   }
 
+  // What hosts say of a full disk goes into logs on that disk.
+  void watch_room() {
+    constexpr uintmax_t kLeast = 64 << 10;  // less than what the next lines need
+    std::error_code error;
+    const auto space = std::filesystem::space(options_.results, error);
+    if (error || (space.available < kLeast) == full_) return;
+    full_ = !full_;
+    observer_.warning(full_ ? fmt::format("the disk of {} is full: hosts wait until there is room", options_.results.string())
+                            : fmt::format("there is room again on the disk of {}: hosts go on", options_.results.string()));
+  }
+
   void look_elsewhere() {
     for (auto& node : nodes_) {
       if (node.status != Status::elsewhere) continue;
@@ -406,6 +419,7 @@ class Scheduler {
   Pruner pruner_;
   std::set<std::string> reported_;  // scalars of the trainings that may be pruned
   bool warned_ = false;             // that the one which prunes is not among them
+  bool full_ = false;               // the disk of the results
   std::vector<bool> slots_;         // taken
   std::list<Node> nodes_;           // in the plan's order; addresses stay
   std::list<Running> running_;

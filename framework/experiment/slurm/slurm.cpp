@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "core/error.hpp"
 #include "core/files.hpp"
@@ -20,12 +22,20 @@ namespace fs = std::filesystem;
 namespace {
 
 // Two fronts at once would both find the same stages missing.
+constexpr std::chrono::seconds kSubmissionPatience{60};
+
 Descriptor lock_submission(const fs::path& results) {
   const auto path = results / ".slurm.lock";
   Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
   if (!file) throw_system_error("open " + path.string(), errno);
-  while (::flock(file.get(), LOCK_EX) != 0)
-    if (errno != EINTR) throw_system_error("lock " + path.string(), errno);
+  const auto deadline = std::chrono::steady_clock::now() + kSubmissionPatience;
+  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) throw_system_error("lock " + path.string(), errno);
+    if (std::chrono::steady_clock::now() >= deadline)
+      throw Error(ExitCode::run_failed, fmt::format("{}: another program has been submitting for {} s: try again when it is done",
+                                                    path.string(), kSubmissionPatience.count()));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
   return file;
 }
 
@@ -36,6 +46,11 @@ class Submitter {
         retries_(retries) {}
 
   Submission run() {
+    if (results_.string().find('\\') != std::string::npos)  // sbatch takes it for an escape in the name of a job's output
+      throw Error(
+          ExitCode::bad_config,
+          fmt::format("--slurm: found a backslash in the results folder {}, which Slurm cannot write to: name another one by --results",
+                      results_.string()));
     const auto lock = lock_submission(results_);
     const auto keys = keys_to_submit();
     if (keys.empty()) return std::move(submission_);

@@ -133,6 +133,21 @@ std::map<std::string, QueuedJob> queued_jobs() {
   return jobs;
 }
 
+std::vector<SlurmStage> queued_stages(const fs::path& results) {
+  const auto tasks = submitted_tasks(results);
+  if (std::all_of(tasks.begin(), tasks.end(),
+                  [&](const auto& one) { return StageFolder(results, one.second.kind, one.first).published(); }))
+    return {};
+  std::vector<SlurmStage> stages;
+  try {
+    stages = slurm_stages(results, queued_jobs(), false);
+  } catch (const Error&) {
+    return {};
+  }
+  std::erase_if(stages, [](const SlurmStage& stage) { return stage.outcome != SlurmOutcome::queued || stage.queued.job.empty(); });
+  return stages;
+}
+
 std::vector<SlurmStage> slurm_stages(const fs::path& results, const std::map<std::string, QueuedJob>& queued, bool assume_waiting) {
   std::vector<SlurmStage> stages;
   for (const auto& [key, task] : submitted_tasks(results)) {

@@ -45,6 +45,10 @@ struct SlurmStage {
 std::vector<SlurmStage> slurm_stages(const std::filesystem::path& results, const std::map<std::string, QueuedJob>& queued,
                                      bool assume_waiting);
 
+// Of those the ones that this user's jobs in the queue are to compute or compute. Asks Slurm only where a submitted stage is not published;
+// none on a machine without Slurm.
+std::vector<SlurmStage> queued_stages(const std::filesystem::path& results);
+
 // Runs one of Slurm's programs to its end and gives what it printed. Throws as queued_jobs() does.
 std::string run_slurm_program(const std::vector<std::string>& argv);
 

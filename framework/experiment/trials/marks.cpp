@@ -18,8 +18,10 @@ bool Mark::is_of(const Subject& subject) const {
 std::vector<Mark> read_marks(SQLite::Database& database, const std::string& kind) {
   SQLite::Statement row(
       database,
-      "SELECT target, coalesce(experiment, ''), coalesce(cell_hash, ''), seed, coalesce(stage, ''), text, coalesce(time, 0) "
-      "FROM v_tag WHERE kind = ? ORDER BY time, target, text");
+      "SELECT coalesce((SELECT v.experiment || '/' || v.cell || coalesce('/' || t.seed, '') FROM v_cell v WHERE v.experiment = "
+      "t.experiment "
+      "AND v.cell_hash = t.cell_hash), target), coalesce(experiment, ''), coalesce(cell_hash, ''), seed, coalesce(stage, ''), text, "
+      "coalesce(time, 0) FROM v_tag t WHERE kind = ? ORDER BY time, target, text");
   row.bind(1, kind);
   std::vector<Mark> marks;
   while (row.executeStep()) {

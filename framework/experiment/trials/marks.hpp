@@ -12,8 +12,8 @@
 namespace tessera {
 
 struct Mark {
-  std::string kind;  // "tag", "note"
-  std::string target, experiment, cell_hash;
+  std::string kind;                           // "tag", "note"
+  std::string target, experiment, cell_hash;  // the target as it is called now, where the ledger has it
   std::optional<int64_t> seed;
   std::string stage, text;
   double time = 0;  // seconds since 1970

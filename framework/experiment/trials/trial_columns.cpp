@@ -56,6 +56,19 @@ std::optional<TrialColumn> TrialColumns::property(const std::string& word) {
   return column;
 }
 
+// "arm", "ablate", the name of a zip: as the experiment's file calls it. (The axis of a grid is called as its option.)
+std::optional<TrialColumn> TrialColumns::axis(const std::string& word) {
+  auto points = std::make_shared<Numbers>();
+  SQLite::Statement row(database_, "SELECT t.id, a.point FROM cell_axis a JOIN trial t ON t.cell = a.cell WHERE a.axis = ?");
+  row.bind(1, word);
+  while (row.executeStep()) (*points)[row.getColumn(0).getInt64()] = {row.getColumn(1).getString()};
+  if (points->empty()) return std::nullopt;
+  return TrialColumn{word, false, "none", [points](const TrialFacts& trial) {
+                       const auto found = points->find(trial.id);
+                       return found == points->end() ? FilterValues{} : found->second;
+                     }};
+}
+
 const std::vector<std::string>& TrialColumns::option_keys() {
   if (keys_) return *keys_;
   keys_.emplace();
@@ -174,6 +187,7 @@ TrialColumn TrialColumns::column(const std::string& word, const Refuse& refuse) 
   for (const bool exact : {true, false}) {
     if (auto found = option(word, exact, several)) return *found;
     if (!several.empty()) break;
+    if (auto found = exact ? axis(word) : std::nullopt) return *found;
     if (auto found = metric(word, exact, several)) return *found;
     if (several.empty()) continue;
     // An option is meant as often as the curve of its name: "lr".
@@ -191,7 +205,7 @@ TrialColumn TrialColumns::column(const std::string& word, const Refuse& refuse) 
     known.push_back(name.name.substr(0, name.name.find('_')));
   }
   const auto near = did_you_mean(word, known);
-  refuse(fmt::format("found '{}', expected an option's key, a metric, {}{}", word,
+  refuse(fmt::format("found '{}', expected an option's key, an axis, a metric, {}{}", word,
                      fmt::join(std::begin(kProperties), std::end(kProperties), ", "),
                      near ? fmt::format("; did you mean \"{}\"?", *near) : ""));
   return {};

@@ -1,4 +1,4 @@
-// What a word of `ls` means, and what each trial has there: an option, a metric, a tag, or one of the trial's own properties.
+// What a word of `ls` means, and what each trial has there: an option, an axis, a metric, a tag, or one of the trial's own properties.
 #pragma once
 #include <SQLiteCpp/Database.h>
 
@@ -46,6 +46,7 @@ class TrialColumns {
   using Numbers = std::unordered_map<int64_t, FilterValues>;  // trial → values
 
   std::optional<TrialColumn> property(const std::string& word);
+  std::optional<TrialColumn> axis(const std::string& word);
   std::optional<TrialColumn> option(const std::string& word, bool exact, std::vector<std::string>& several);
   std::optional<TrialColumn> metric(const std::string& word, bool exact, std::vector<std::string>& several);
   const std::vector<std::string>& option_keys();
