@@ -48,6 +48,9 @@ std::vector<fs::path> sorted_items(const fs::path& folder) {
 std::optional<Descriptor> lock(const fs::path& results, std::chrono::milliseconds patience, std::string& why_not) {
   const fs::path path = results / ".record.lock";
   Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+  // Another user's in a folder that both may write in: the lock of a file that is open for reading alone is as good on a local disk.
+  if (!file && errno == EACCES && ::faccessat(AT_FDCWD, results.c_str(), W_OK, AT_EACCESS) == 0)
+    file = Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) {
     if (errno != EACCES && errno != EROFS && errno != EPERM) throw_system_error("open " + path.string(), errno, ExitCode::ledger);
     why_not = fmt::format("{} cannot be written", results.string());

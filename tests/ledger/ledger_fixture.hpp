@@ -45,11 +45,11 @@ inline std::string expected_rows(const FakeResults& results) {
   return status == 0 ? "" : output;
 }
 
-// Takes write permission from a folder and, from root, the right to ignore that.
+// Takes write permission from a folder and, from root, the right to ignore permissions.
 class Unprivileged {
  public:
-  explicit Unprivileged(std::filesystem::path folder) : folder_(std::move(folder)), root_(::geteuid() == 0) {
-    ::chmod(folder_.c_str(), 0555);
+  explicit Unprivileged(std::filesystem::path folder, mode_t mode = 0555) : folder_(std::move(folder)), root_(::geteuid() == 0) {
+    ::chmod(folder_.c_str(), mode);
     if (root_ && ::seteuid(65534) != 0) throw std::runtime_error("seteuid");
   }
   ~Unprivileged() {

@@ -406,6 +406,23 @@ TEST(Record, TheLedgerHasTheRightsOfItsFolder) {
   }
 }
 
+TEST(Record, AnothersLockFileIsNoObstacle) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs files of another user (root)";
+  FakeResults results("lock");
+  write_experiment(results);
+  record(results.folder());
+  auto late = results.run("prior", "late", 1, 0);
+  fs::permissions(results.folder() / ".record.lock", fs::perms(0644));
+  fs::permissions(ledger_file(results.folder()), fs::perms(0666));
+  fs::permissions(results.folder() / "live", fs::perms(0777));
+  {
+    Unprivileged guard(results.folder(), 0777);
+    const auto report = record(results.folder());
+    EXPECT_TRUE(report.recorded) << report.skipped;
+  }
+  EXPECT_EQ(number(results, "SELECT count(*) FROM stage WHERE key = 'late'"), 1);
+}
+
 TEST(Record, AFileThatCannotBeWrittenIsNamed) {
   FakeResults results("unwritable");
   write_experiment(results);

@@ -143,7 +143,15 @@ class Scenario:
         self.cluster.wait("the end of what ran", lambda: not self.main_jobs("RUNNING"))
         time.sleep(2)
         equal(self.main_jobs("RUNNING"), {}, "running on a drained node")
-        assert self.main_jobs("PENDING"), "nothing waits"
+        waiting = self.main_jobs("PENDING")
+        assert waiting, "nothing waits"
+        # Where nothing runs, what waits is told all the same, with the jobs to cancel.
+        line = f"Slurm's queue holds {len(waiting)} stages of this folder, 0 of them running: `scancel"
+        told = {verb: self.bench.call(verb) for verb in ("stop", "status")}
+        for verb, text in told.items():
+            assert text.startswith(line) and text.endswith("` takes them out.\n"), f"{verb}: {text!r}, expected {line!r} …"
+        equal(set(re.findall(r" (\d+)(?=[ `])", told["stop"].split("scancel")[1])), {job.split("_")[0] for job in waiting}, "jobs to cancel")
+        equal(len(self.bench.json("status")["slurm"]), len(waiting), "stages in the queue")
         self.cluster.run("scontrol", "update", "nodename=n1", "state=resume")
 
     def disturb(self):
@@ -223,6 +231,7 @@ class Scenario:
         bench.call("run", "e.toml", "-j", "8", results="local")
         equal(bench.call("db", "digest"), bench.call("db", "digest", results="local"), "digest, against a local run's")
         assert not os.listdir(f"{bench.work}/results/live"), "journals that nobody ended"
+        equal(bench.call("stop"), "Nothing runs.\n", "stop at the end")
         done = bench.call("run", "e.toml", "--slurm")
         assert "0 of " in done and "12 of 12 trials done" in done, done
 
@@ -260,6 +269,8 @@ def check_refusals(bench):
     equal(text, "tessera: sbatch exited with code 1: sbatch: error: invalid partition specified: none "
           "sbatch: error: Batch job submission failed: Invalid partition name specified\n", "no such partition")
     equal(bench.query("SELECT state FROM front", "none"), [("failed",)], "the front whose submission was refused")
+    text = bench.call("run", "e.toml", "--slurm", results="back\\slash", code=2)
+    assert text.startswith("tessera: --slurm: found a backslash in the results folder ") and "name another one by --results" in text, text
     path, os.environ["PATH"] = os.environ["PATH"], bench.work
     try:
         text = bench.call("run", "e.toml", "--slurm", results="none", code=2)
