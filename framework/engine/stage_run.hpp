@@ -84,6 +84,7 @@ class StageRun {
   std::set<std::string> declared_;
   std::map<std::string, double> pending_;
   std::chrono::steady_clock::time_point started_, last_progress_;
+  double before_;  // seconds from the start of the process to `started_`
   int64_t first_step_;
 };
 

@@ -99,7 +99,7 @@ SQLite::Database open_read_only(const fs::path& file) {
     // In WAL mode a reader needs the shared-memory file, which it cannot make in a read-only folder. Without a WAL nothing is
     // missing from the file itself. (While a run goes on there is a WAL all the time: keep_wal.)
     if ((code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && !fs::exists(file.string() + "-wal"))
-      database = SQLite::Database("file:" + uri_path(file) + "?immutable=1", kReader | SQLite::OPEN_URI);
+      database = SQLite::Database("file://" + uri_path(fs::absolute(file)) + "?immutable=1", kReader | SQLite::OPEN_URI);
     configure(database);
     const int version = ledger_version(database);
     if (version != kLedgerVersion)

@@ -49,10 +49,11 @@ std::optional<Descriptor> lock(const fs::path& results, std::chrono::millisecond
   const fs::path path = results / ".record.lock";
   Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
   // Another user's in a folder that both may write in: the lock of a file that is open for reading alone is as good on a local disk.
-  if (!file && errno == EACCES && ::faccessat(AT_FDCWD, results.c_str(), W_OK, AT_EACCESS) == 0)
+  const int reason = file ? 0 : errno;
+  if (reason == EACCES && !on_network_file_system(results) && ::faccessat(AT_FDCWD, results.c_str(), W_OK, AT_EACCESS) == 0)
     file = Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) {
-    if (errno != EACCES && errno != EROFS && errno != EPERM) throw_system_error("open " + path.string(), errno, ExitCode::ledger);
+    if (reason != EACCES && reason != EROFS && reason != EPERM) throw_system_error("open " + path.string(), reason, ExitCode::ledger);
     why_not = fmt::format("{} cannot be written", results.string());
     return std::nullopt;
   }
@@ -222,7 +223,8 @@ void forget_replaced(SQLite::Database& database, const fs::path& results, std::v
       live.push_back({path, results / "live" / journal_uuid(results / path)});
 }
 
-// The WAL and its index stay between passes: who may read the folder but not write in it cannot make them.
+// The WAL and its index stay between passes, the former empty (journal_size_limit): who may read the folder but not write in it cannot
+// make them.
 void keep_wal(SQLite::Database& database, bool kept) {
   int value = kept;
   sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_PERSIST_WAL, &value);
@@ -305,7 +307,8 @@ RecordReport record(const fs::path& results, std::chrono::milliseconds patience,
     if (!live.empty()) {
       forget_replaced(database, results, live);
       // Shared memory does not work there, and WAL needs it.
-      if (!on_network_file_system(results)) set_journal_mode(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
+      if (!on_network_file_system(results))
+        set_journal_mode(database, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 0;");
       keep_wal(database, true);
       Pass::Deadline deadline;
       if (budget) deadline = std::chrono::steady_clock::now() + *budget;

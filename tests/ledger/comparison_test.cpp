@@ -488,6 +488,8 @@ TEST_F(Comparisons, PrunedTrialsAreCensored) {
   const auto table = tessera("export quick --format markdown").first;
   EXPECT_NE(table.find("\n" + censored + "\n"), std::string::npos) << table;
   EXPECT_NE(table.find("| masked | 1 | 3.500 |"), std::string::npos) << table;
+  EXPECT_NE(table.find("| loss ↓ | causal | 2 | **1** |"), std::string::npos) << "the same mean, all of its trials\n" << table;
+  EXPECT_NE(table.find("| loss ↓ | masked | 1 | 1 |"), std::string::npos) << table;
   EXPECT_EQ(table.find("Left out"), std::string::npos) << table;
 }
 

@@ -103,6 +103,8 @@ TEST(Curves, LinesBreakWhereTheMeanIsOfOtherStages) {
   // A number that is missing in between is no end.
   curves.curves[0].points[1].stages = 1, curves.curves[0].points[3].stages = 2;
   EXPECT_EQ(stages_text(curves.curves[0]), "2 (1 to 2)");
+  EXPECT_EQ(stages_text({{"a"}, 3, {{1, 0, 0, 0, 1}, {2, 0, 0, 0, 2}}}), "3 (1 to 2)");
+  EXPECT_EQ(stages_text({{"a"}, 3, {{1, 0, 0, 0, 2}, {2, 0, 0, 0, 1}}}), "3→2→1");
 }
 
 // Labels of the values' axis: texts that end at the frame's left edge.

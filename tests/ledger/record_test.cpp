@@ -363,6 +363,19 @@ TEST(Record, ReadOnlyFolderIsReadAsItStands) {
   EXPECT_GT(number(results, "SELECT count(*) FROM point"), 0);
 }
 
+// It stays between passes, and is empty there: it held all that the run ever wrote otherwise.
+TEST(Record, TheLogOfARunDoesNotGrow) {
+  FakeResults results("log");
+  auto run = results.run("prior", "p", 1, 0);
+  run.metric("loss");
+  record(results.folder());
+  for (int s = 1; s <= 30; ++s) {
+    run.step(s, {{"loss", s}});
+    record(results.folder());
+    ASSERT_EQ(fs::file_size(ledger_file(results.folder()).string() + "-wal"), 0u) << "after pass " << s;
+  }
+}
+
 // Another user of a group's folder, or a read-only mount.
 TEST(Record, WhoCannotWriteReadsWhileARunGoesOn) {
   FakeResults results("reader");

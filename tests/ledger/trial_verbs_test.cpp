@@ -52,6 +52,13 @@ TEST_F(TrialVerbs, LsPicksByFilterAndSorts) {
   EXPECT_EQ(listed("quick width=128 and seed=1"), (Names{"quick/causal/1", "quick/masked/1"}));
   EXPECT_EQ(listed("'not (cell=causal or seed=0)'"), Names{"quick/masked/1"});
   EXPECT_EQ(listed("'not (arm=causal or seed=0)'"), Names{"quick/masked/1"}) << "an axis, as the file calls it";
+  auto other = results_.front("other", 3000);
+  other.write({{"t", "experiment"}, {"name", "other"}, {"source", "o.toml"}});
+  other.write(
+      {{"t", "cell"}, {"experiment", "other"}, {"hash", "h-o"}, {"label", "o"}, {"axes", {{"width", "8"}}}, {"options", Json::array()}});
+  other.end();
+  EXPECT_EQ(listed("quick width=128").size(), 4u) << "the axis of another experiment takes no word away";
+  EXPECT_EQ(listed("width=128").size(), 4u);
   EXPECT_EQ(listed("quick --sort frechet"), (Names{"quick/causal/0", "quick/masked/0", "quick/causal/1", "quick/masked/1"}));
   EXPECT_EQ(listed("'experiment=quick and state!=done' --retired"), Names{});
   EXPECT_EQ(listed("cell=retired --retired"), Names{"quick/retired/0"});

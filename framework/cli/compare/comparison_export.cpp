@@ -29,19 +29,18 @@ struct PaperMetric {
 
 bool better(const ComparedMetric& metric, double a, double b) { return metric.goal == "max" ? a > b : a < b; }
 
-// The best mean among the arms; none where there is no goal or nothing to choose from, where sets of unequal size do not compare, or where
-// it is of an arm of which only the better trials were left.
+// The best mean among the arms; none where there is no goal or nothing to choose from, or sets of unequal size do not compare.
 std::optional<double> best_mean(const ComparedPart& part, size_t metric) {
   if (part.unequal_sets) return std::nullopt;
   std::optional<double> best;
-  int64_t arms = 0, censored = 0;
+  int64_t arms = 0;
   for (const auto& row : part.rows) {
     if (!row.values[metric] || row.values[metric]->estimate.n == 0) continue;
     const double mean = row.values[metric]->estimate.mean;
     ++arms;
-    if (!best || better(part.metrics[metric], mean, *best)) best = mean, censored = row.censored;
+    if (!best || better(part.metrics[metric], mean, *best)) best = mean;
   }
-  return part.metrics[metric].goal == "none" || arms < 2 || censored > 0 ? std::nullopt : best;
+  return part.metrics[metric].goal == "none" || arms < 2 ? std::nullopt : best;
 }
 
 std::string p_text(const PairedDifference& paired, const std::optional<double>& p_holm) {
@@ -83,7 +82,8 @@ std::vector<PaperMetric> paper_metrics(const ComparedPart& part) {
     for (const auto& row : part.rows) {
       if (!row.values[i]) continue;
       metric.rows.push_back(paper_row(arm_name(part, row), *row.values[i], false));
-      metric.rows.back().best = best && row.values[i]->estimate.mean == *best;
+      // What is left of an arm with censored trials looks better than it is.
+      metric.rows.back().best = best && row.values[i]->estimate.mean == *best && row.censored == 0;
     }
     for (const auto& row : part.calibration)
       if (row.values[i]) metric.rows.push_back(paper_row(calibration_title(row), *row.values[i], true));

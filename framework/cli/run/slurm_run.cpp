@@ -84,6 +84,15 @@ std::vector<SlurmStage> judge_slurm_stages(const fs::path& results, const std::v
   return stages;
 }
 
+std::vector<SlurmStage> ask_queue(const fs::path& results, std::vector<SlurmStage> former) {
+  try {
+    return queued_stages(results);
+  } catch (const Error& error) {
+    fmt::print(stderr, "tessera: warning: what waits in Slurm's queue is not known: {}\n", error.what());
+    return former;
+  }
+}
+
 std::string queue_text(const std::vector<SlurmStage>& queued) {
   if (queued.empty()) return "";
   std::vector<std::string> jobs;  // of an array one number

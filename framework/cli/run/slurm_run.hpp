@@ -27,6 +27,8 @@ int run_on_slurm(const Plan& plan, const RunPolicy& policy, const SlurmOptions& 
 std::vector<SlurmStage> judge_slurm_stages(const std::filesystem::path& results, const std::vector<std::string>& argv);
 // "prior (masked): job 17_3 PENDING (Dependency)", "…: <why it is over>\n  log: …"
 std::string stage_line(const SlurmStage& stage);
+// queued_stages, or `former` and a warning where they cannot be told.
+std::vector<SlurmStage> ask_queue(const std::filesystem::path& results, std::vector<SlurmStage> former = {});
 // "Slurm's queue holds 6 stages of this folder, 1 of them running: `scancel 17 18` takes them out.\n"; empty where it holds none.
 std::string queue_text(const std::vector<SlurmStage>& queued);
 // A line a stage, with `what` in front; those that never began are counted.

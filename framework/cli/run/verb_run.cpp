@@ -11,6 +11,7 @@
 #include "cli/run/slurm_run.hpp"
 #include "cli/workbench.hpp"
 #include "core/error.hpp"
+#include "core/files.hpp"
 #include "experiment/run/front_journal.hpp"
 #include "experiment/run/gpus.hpp"
 #include "experiment/run/host_threads.hpp"
@@ -33,7 +34,7 @@ void record_while_running(const fs::path& results) {
 // What was computed is in the ledger, or nothing is shown of it: numbers of an earlier run would be taken for those of this one.
 void record_whole(const Plan& plan, const CommonOptions& common) {
   auto report = record(common.results, std::chrono::seconds(5));
-  if (!report.recorded && unwritable_ledger(common.results).empty()) {
+  if (!report.recorded && unwritable(common.results).empty() && unwritable_ledger(common.results).empty()) {
     fmt::print(stderr, "tessera: {}: waiting for up to 25 s more\n", report.skipped);
     report = record(common.results, std::chrono::seconds(25));
   }

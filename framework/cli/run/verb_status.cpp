@@ -143,7 +143,7 @@ constexpr const char* kNothing = "Nothing runs. `tessera ls` shows what there is
 int verb_status(const Verb& verb, const std::vector<std::string>& arguments) {
   CommandLine line(verb);
   if (!line.parse(arguments, 0, 1)) return 0;
-  const auto status = ask(line.common(), line.words().empty() ? "" : line.words()[0], queued_stages(line.common().results));
+  const auto status = ask(line.common(), line.words().empty() ? "" : line.words()[0], ask_queue(line.common().results));
   if (line.common().json)
     print_json(json_of(status));
   else
@@ -160,7 +160,7 @@ int verb_watch(const Verb& verb, const std::vector<std::string>& arguments) {
   constexpr int kQueueEvery = 10;  // seconds: a cluster's controller has others to serve
   std::vector<SlurmStage> queued;
   for (int second = 0;; ++second) {
-    if (second % kQueueEvery == 0) queued = queued_stages(line.common().results);
+    if (second % kQueueEvery == 0) queued = ask_queue(line.common().results, std::move(queued));
     const auto status = ask(line.common(), line.words().empty() ? "" : line.words()[0], queued);
     auto text = status.empty() ? std::string(kNothing) : text_of(status);
     if (line.common().json) text = to_line(json_of(status)) + "\n";

@@ -25,11 +25,13 @@ std::string name_of(const LiveFront& front) {
   return fmt::format("{} (process {} on {})", experiment.empty() ? "a run" : experiment, front.pid, front.host);
 }
 
-// A front that was suspended (Ctrl-Z) hears nothing before it goes on.
+// A front that was suspended (Ctrl-Z) hears nothing before it goes on; two signals that wait are one.
 void send(const LiveFront& front, int times) {
-  for (int i = 0; i <= times; ++i)
-    if (::kill(static_cast<pid_t>(front.pid), i < times ? SIGTERM : SIGCONT) != 0 && errno != ESRCH)
+  for (int i = 0; i < 2 * times; ++i) {
+    if (i == 2) std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    if (::kill(static_cast<pid_t>(front.pid), i % 2 == 0 ? SIGTERM : SIGCONT) != 0 && errno != ESRCH)
       throw Error(ExitCode::run_failed, fmt::format("stop: {}: {}", name_of(front), std::strerror(errno)));
+  }
 }
 
 bool wait_for_end(const std::filesystem::path& results, const LiveFront& front, std::chrono::seconds patience) {
@@ -77,7 +79,7 @@ int verb_stop(const Verb& verb, const std::vector<std::string>& arguments) {
     fmt::print("{}\n", stopped.dump(2));
     return 0;
   }
-  const auto queued = queue_text(queued_stages(line.common().results));
+  const auto queued = queue_text(ask_queue(line.common().results));
   if (fronts.empty() && queued.empty()) fmt::print("Nothing runs{}.\n", wanted.empty() ? "" : " of " + wanted);
   fmt::print("{}", queued);  // jobs have no front that could be stopped
   return 0;

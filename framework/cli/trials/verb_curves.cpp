@@ -45,8 +45,8 @@ void print_curves(const Curves& curves) {
   fmt::print("{}", table.text());
   if (fewer)
     fmt::print("{}",
-               wrapped("n 2→1: stages that were pruned or are not finished end before the others; from there on the mean is over the rest "
-                       "(--json has n by step).",
+               wrapped("n 2→1: from a step on the mean is over fewer stages, where others were pruned, are not finished or have no number "
+                       "(NaN); --json has n by step.",
                        terminal_width(), 0));
 }
 

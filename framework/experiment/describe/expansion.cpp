@@ -120,10 +120,12 @@ class EqualCells {
   }
   void tell(const std::string& source, Problems& problems) const {
     for (const auto& pair : pairs_)
-      problems.add_line(
-          fmt::format("{}: cells '{}'{} and '{}'{} are equal{}, expected a difference: remove one, or leave it out by [[exclude]]", source,
-                      pair.first, pair.first_places, pair.second, pair.second_places,
-                      pair.others > 0 ? fmt::format(", and so are {} other pairs", pair.others) : ""));
+      problems.add_line(fmt::format(
+          "{}: cells '{}'{} and '{}'{} are equal{}, expected a difference: remove one, or leave it out by [[exclude]]", source, pair.first,
+          pair.first_places, pair.second, pair.second_places,
+          pair.others > 0
+              ? fmt::format(", and so {} {} other pair{}", pair.others == 1 ? "is" : "are", pair.others, pair.others == 1 ? "" : "s")
+              : ""));
   }
 
  private:

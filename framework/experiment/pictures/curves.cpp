@@ -152,13 +152,11 @@ std::vector<std::vector<CurvePoint>> pieces(const std::vector<CurvePoint>& point
 
 std::string stages_text(const Curve& curve) {
   // Stages end one by one. Where numbers are missing in between, the most and the least say enough.
-  std::vector<int64_t> counts = {curve.stages};
-  bool falls = true;
-  for (const auto& piece : pieces(curve.points)) {
-    falls = falls && piece[0].stages <= counts.back();
-    if (piece[0].stages != counts.back()) counts.push_back(piece[0].stages);
-  }
-  if (!falls) return fmt::format("{} ({} to {})", curve.stages, *std::min_element(counts.begin(), counts.end()), curve.stages);
+  std::vector<int64_t> counts;
+  for (const auto& piece : pieces(curve.points)) counts.push_back(piece[0].stages);
+  const auto [least, most] = std::minmax_element(counts.begin(), counts.end());
+  if (!std::is_sorted(counts.rbegin(), counts.rend())) return fmt::format("{} ({} to {})", curve.stages, *least, *most);
+  if (counts.empty() || counts[0] != curve.stages) counts.insert(counts.begin(), curve.stages);
   return fmt::format("{}", fmt::join(counts, "→"));
 }
 

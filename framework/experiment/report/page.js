@@ -189,11 +189,9 @@
   // ---- Results ----
   const valueOf = (row, metric) => row.values[metric.name];
   function bestOf(part, metric) {
-    const rows = part.rows.filter((row) => Number.isFinite(number(valueOf(row, metric)?.mean)));
-    if (metric.goal === 'none' || metric.timing || rows.length < 2 || part.unequal_sets) return null;
-    const means = rows.map((row) => number(valueOf(row, metric).mean));
-    const best = metric.goal === 'max' ? Math.max(...means) : Math.min(...means);
-    return rows[means.indexOf(best)].censored ? null : best; // what is left of a censored cell looks better than it is
+    const means = part.rows.map((row) => number(valueOf(row, metric)?.mean)).filter(Number.isFinite);
+    if (metric.goal === 'none' || metric.timing || means.length < 2 || part.unequal_sets) return null;
+    return metric.goal === 'max' ? Math.max(...means) : Math.min(...means);
   }
   // Whether the interval of a difference lies on one side of zero, and on which.
   function verdict(paired, goal) {
@@ -211,13 +209,14 @@
   function partTable(part) {
     const columns = [{ title: '' }, { title: 'n', number: true, hint: 'Distinct stages' }, ...part.metrics.map((metric) => ({ title: heading(metric), number: true, hint: metric.definition }))];
     const best = part.metrics.map((metric) => bestOf(part, metric));
+    // What is left of a cell with censored trials looks better than it is: never the best.
     const line = (row, calibration) => ({ class: calibration ? 'calibration' : '', cells: [
       { text: (calibration ? `real data: ${row.cells[0]}${row.pooled ? ', all tokenizers' : ''}` : joined(row.cells)) + (row.baseline && part.rows.length > 1 ? ' *' : ''), ...(calibration ? {} : { mark: colourOf(row.cells) }) },
       row.stages, ...part.metrics.map((metric, i) => {
         const value = valueOf(row, metric);
         if (!value) return '';
         const missing = value.n < row.stages || value.n_nan > 0 ? ` (n ${value.n}${value.n_nan ? `, ${value.n_nan} NaN` : ''})` : '';
-        return { text: (value.n === 0 ? 'NaN' : estimate(value)) + missing, sort: number(value.mean), class: !calibration && number(value.mean) === best[i] ? 'best' : '', below: deltaOf(value, metric, row) };
+        return { text: (value.n === 0 ? 'NaN' : estimate(value)) + missing, sort: number(value.mean), class: !calibration && !row.censored && number(value.mean) === best[i] ? 'best' : '', below: deltaOf(value, metric, row) };
       })] });
     return table(columns, [...part.rows.map((row) => line(row, false)), ...part.calibration.map((row) => line(row, true))], part.name, false);
   }
@@ -328,8 +327,8 @@
       const series = curve.series.map((one) => ({ ...one, colour: colourOf(one.cells) }));
       const thinned = series.find((one) => one.drawn < one.steps);
       const shared = series.map((one) => one.cells).filter((group) => group.length > 1 && group.length < cells.length);
-      const ends = series.some((one) => one.n?.at(-1) < one.stages);
-      const about = [curve.definition, ends ? 'thin: over fewer seeds, where others were pruned or are not finished' : '', thinned ? `${thinned.drawn} of ${thinned.steps} steps are drawn` : '', ...shared.slice(0, 3).map((group) => `one line: ${joined(group)}`)]
+      const ends = series.some((one) => one.n?.some((n) => n < one.stages));
+      const about = [curve.definition, ends ? 'thin: over fewer seeds, where others were pruned, are not finished or have no number' : '', thinned ? `${thinned.drawn} of ${thinned.steps} steps are drawn` : '', ...shared.slice(0, 3).map((group) => `one line: ${joined(group)}`)]
         .filter(Boolean).map((text) => text[0].toUpperCase() + text.slice(1).replace(/[.]?$/, '.')).join(' ');
       return figure(`${curve.slot}: ${heading({ ...curve, name: curve.metric })}`, about, charts.canvas(`${curve.metric} of ${curve.slot} by step`, charts.curve(series)));
     };

@@ -141,8 +141,9 @@ std::vector<SlurmStage> queued_stages(const fs::path& results) {
   std::vector<SlurmStage> stages;
   try {
     stages = slurm_stages(results, queued_jobs(), false);
-  } catch (const Error&) {
-    return {};
+  } catch (const Error& error) {
+    if (error.code() == ExitCode::bad_config) return {};  // no squeue here
+    throw;
   }
   std::erase_if(stages, [](const SlurmStage& stage) { return stage.outcome != SlurmOutcome::queued || stage.queued.job.empty(); });
   return stages;

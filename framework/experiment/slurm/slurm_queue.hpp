@@ -46,7 +46,7 @@ std::vector<SlurmStage> slurm_stages(const std::filesystem::path& results, const
                                      bool assume_waiting);
 
 // Of those the ones that this user's jobs in the queue are to compute or compute. Asks Slurm only where a submitted stage is not published;
-// none on a machine without Slurm.
+// none on a machine without Slurm. Throws Error(run_failed) where the queue does not answer.
 std::vector<SlurmStage> queued_stages(const std::filesystem::path& results);
 
 // Runs one of Slurm's programs to its end and gives what it printed. Throws as queued_jobs() does.

@@ -59,8 +59,11 @@ std::optional<TrialColumn> TrialColumns::property(const std::string& word) {
 // "arm", "ablate", the name of a zip: as the experiment's file calls it. (The axis of a grid is called as its option.)
 std::optional<TrialColumn> TrialColumns::axis(const std::string& word) {
   auto points = std::make_shared<Numbers>();
-  SQLite::Statement row(database_, "SELECT t.id, a.point FROM cell_axis a JOIN trial t ON t.cell = a.cell WHERE a.axis = ?");
+  SQLite::Statement row(database_,
+                        "SELECT t.id, a.point FROM cell_axis a JOIN cell c ON c.id = a.cell JOIN experiment e ON e.id = c.experiment "
+                        "JOIN trial t ON t.cell = c.id WHERE a.axis = ?1 AND (?2 IS NULL OR e.name = ?2)");
   row.bind(1, word);
+  if (experiment_) row.bind(2, *experiment_);
   while (row.executeStep()) (*points)[row.getColumn(0).getInt64()] = {row.getColumn(1).getString()};
   if (points->empty()) return std::nullopt;
   return TrialColumn{word, false, "none", [points](const TrialFacts& trial) {
@@ -187,7 +190,6 @@ TrialColumn TrialColumns::column(const std::string& word, const Refuse& refuse) 
   for (const bool exact : {true, false}) {
     if (auto found = option(word, exact, several)) return *found;
     if (!several.empty()) break;
-    if (auto found = exact ? axis(word) : std::nullopt) return *found;
     if (auto found = metric(word, exact, several)) return *found;
     if (several.empty()) continue;
     // An option is meant as often as the curve of its name: "lr".
@@ -197,6 +199,7 @@ TrialColumn TrialColumns::column(const std::string& word, const Refuse& refuse) 
     refuse(fmt::format("found '{}', which may be {} (options), or {} (metrics)", word, listed(options), listed(several)));
   }
   if (!several.empty()) refuse(fmt::format("found '{}', which may be {}", word, listed(several)));
+  if (auto found = axis(word)) return *found;
   std::vector<std::string> known(std::begin(kProperties), std::end(kProperties));
   known.insert(known.end(), option_keys().begin(), option_keys().end());
   for (const auto& key : option_keys()) known.push_back(key.substr(key.rfind('.') + 1));
