@@ -28,17 +28,16 @@ std::string shell_word(const std::string& word) {
 
 }  // namespace
 
-std::vector<std::string> common_words(const CommonOptions& common) {
-  std::vector<std::string> words;
-  if (common.results != CommonOptions().results) words = {"--results", common.results.string()};
-  for (const auto& folder : common.plugin_path) words.insert(words.end(), {"--plugin-path", folder.string()});
-  return words;
-}
-
 std::string command_text(const std::vector<std::string>& words) {
   std::string text = shell_word(program());
   for (const auto& word : words) text += " " + shell_word(word);
   return text;
+}
+
+std::string command_text(std::vector<std::string> words, const CommonOptions& common) {
+  if (common.results != CommonOptions().results) words.insert(words.end(), {"--results", common.results.string()});
+  for (const auto& folder : common.plugin_path) words.insert(words.end(), {"--plugin-path", folder.string()});
+  return command_text(words);
 }
 
 }  // namespace tessera

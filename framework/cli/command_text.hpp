@@ -9,8 +9,7 @@ namespace tessera {
 
 // "build/release/bin/tessera show quickstart/halton/0": this program as it was called, words quoted for a shell.
 std::string command_text(const std::vector<std::string>& words);
-
-// --results and --plugin-path, where they are not the defaults.
-std::vector<std::string> common_words(const CommonOptions& common);
+// The same with --results and --plugin-path behind, where they are not the defaults.
+std::string command_text(std::vector<std::string> words, const CommonOptions& common);
 
 }  // namespace tessera

@@ -8,5 +8,7 @@ namespace tessera {
 std::string machine_name();
 // Seconds since 1970, of the wall clock.
 double epoch_seconds();
+// Seconds since this process began, the loading of its libraries included; 0 where that cannot be told, or is not of the last ten minutes.
+double process_age();
 
 }  // namespace tessera

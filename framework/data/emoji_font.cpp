@@ -12,13 +12,10 @@
 #include FT_FREETYPE_H
 
 #include "core/error.hpp"
+#include "data/refuse_file.hpp"
 
 namespace tessera {
 namespace {
-
-[[noreturn]] void refuse_font(const std::filesystem::path& path, const std::string& why) {
-  throw Error(ExitCode::bad_config, path.string() + ": " + why);
-}
 
 std::string trimmed(const std::string& text) {
   const auto first = text.find_first_not_of(" \t\r"), last = text.find_last_not_of(" \t\r");
@@ -67,7 +64,7 @@ std::vector<CodePoints> unlisted_forms(const CodePoints& sequence) {
 
 std::vector<EmojiSequence> read_emoji_test(const std::filesystem::path& path) {
   std::ifstream in(path);
-  if (!in) refuse_font(path, "found no readable file, expected Unicode's emoji-test.txt (Debian package unicode-data)");
+  if (!in) refuse_file(path, "found no readable file, expected Unicode's emoji-test.txt (Debian package unicode-data)");
   std::vector<EmojiSequence> result;
   std::string line, group, subgroup;
   for (int64_t number = 1; std::getline(in, line); number++) {
@@ -80,12 +77,12 @@ std::vector<EmojiSequence> read_emoji_test(const std::filesystem::path& path) {
       sequence = {parse_code_points(line.substr(0, semicolon)), parse_name(line.substr(hash + 1)), group, subgroup};
     }
     if (sequence.code_points.empty() || sequence.name.empty()) {
-      refuse_font(path, fmt::format("line {}: found '{}', expected '<code points> ; <status> # <emoji> <version> <name>'", number,
+      refuse_file(path, fmt::format("line {}: found '{}', expected '<code points> ; <status> # <emoji> <version> <name>'", number,
                                     line.substr(0, 60)));
     }
     result.push_back(std::move(sequence));
   }
-  if (result.empty()) refuse_font(path, "found no emoji, expected Unicode's emoji-test.txt");
+  if (result.empty()) refuse_file(path, "found no emoji, expected Unicode's emoji-test.txt");
   return result;
 }
 
@@ -105,16 +102,16 @@ struct EmojiFont::Handles {
 EmojiFont::EmojiFont(const std::filesystem::path& path) : path_(path), handles_(std::make_unique<Handles>()) {
   auto& h = *handles_;
   if (!std::filesystem::is_regular_file(path)) {
-    refuse_font(path, "found no file, expected a colour emoji font (Debian package fonts-noto-color-emoji)");
+    refuse_file(path, "found no file, expected a colour emoji font (Debian package fonts-noto-color-emoji)");
   }
-  if (FT_Init_FreeType(&h.library) != 0) refuse_font(path, "FreeType could not be started");
+  if (FT_Init_FreeType(&h.library) != 0) refuse_file(path, "FreeType could not be started");
   if (FT_New_Face(h.library, path.c_str(), 0, &h.face) != 0)
-    refuse_font(path, "found a file that is no font, expected a colour emoji font");
+    refuse_file(path, "found a file that is no font, expected a colour emoji font");
   if (!FT_HAS_COLOR(h.face) || h.face->num_fixed_sizes < 1 || FT_Select_Size(h.face, 0) != 0) {
-    refuse_font(path, "found a font without colour bitmaps, expected a CBDT table (Debian package fonts-noto-color-emoji)");
+    refuse_file(path, "found a font without colour bitmaps, expected a CBDT table (Debian package fonts-noto-color-emoji)");
   }
   hb_blob_t* blob = hb_blob_create_from_file_or_fail(path.c_str());
-  if (!blob) refuse_font(path, "HarfBuzz could not read the font");
+  if (!blob) refuse_file(path, "HarfBuzz could not read the font");
   hb_face_t* face = hb_face_create(blob, 0);
   h.font = hb_font_create(face);
   h.buffer = hb_buffer_create();
@@ -165,14 +162,14 @@ std::vector<EmojiGlyph> EmojiFont::glyphs(const std::vector<EmojiSequence>& sequ
     result.push_back({glyph_index, reached[glyph_index]});
   }
   if (result.empty())
-    refuse_font(path_, "found a font without colour bitmaps, expected a CBDT table (Debian package fonts-noto-color-emoji)");
+    refuse_file(path_, "found a font without colour bitmaps, expected a CBDT table (Debian package fonts-noto-color-emoji)");
   return result;
 }
 
 Image8 EmojiFont::draw(uint32_t glyph) const {
   FT_Face face = handles_->face;
   if (FT_Load_Glyph(face, glyph, FT_LOAD_COLOR) != 0 || face->glyph->bitmap.pixel_mode != FT_PIXEL_MODE_BGRA) {
-    refuse_font(path_, fmt::format("glyph {} has no colour bitmap", glyph));
+    refuse_file(path_, fmt::format("glyph {} has no colour bitmap", glyph));
   }
   const FT_Bitmap& bitmap = face->glyph->bitmap;
   Image8 image{bitmap.rows, bitmap.width, 3, {}};

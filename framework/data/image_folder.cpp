@@ -6,16 +6,13 @@
 #include "core/error.hpp"
 #include "core/files.hpp"
 #include "core/hash.hpp"
+#include "data/refuse_file.hpp"
 
 namespace tessera {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr size_t kWatchedFiles = 4096;
-
-[[noreturn]] void refuse_images(const fs::path& path, const std::string& why) {
-  throw Error(ExitCode::bad_config, path.string() + ": " + why);
-}
 
 bool is_image_name(const fs::path& path) {
   std::string ending = path.extension().string();
@@ -41,14 +38,14 @@ void collect(ImageFolder& found) {
 }  // namespace
 
 ImageFolder list_images(const fs::path& root) {
-  if (!fs::is_directory(root)) refuse_images(root, "found no folder, expected a folder of PNG or JPEG files");
+  if (!fs::is_directory(root)) refuse_file(root, "found no folder, expected a folder of PNG or JPEG files");
   ImageFolder found{root, {}, {root}};
   try {
     collect(found);
   } catch (const fs::filesystem_error& error) {
-    refuse_images(error.path1().empty() ? root : error.path1(), "cannot be read: " + error.code().message());
+    refuse_file(error.path1().empty() ? root : error.path1(), "cannot be read: " + error.code().message());
   }
-  if (found.names.empty()) refuse_images(root, "found no image, expected PNG or JPEG files in it or in its sub-folders");
+  if (found.names.empty()) refuse_file(root, "found no image, expected PNG or JPEG files in it or in its sub-folders");
   std::sort(found.names.begin(), found.names.end());
   std::sort(found.folders.begin(), found.folders.end());
   return found;
@@ -56,7 +53,7 @@ ImageFolder list_images(const fs::path& root) {
 
 std::string read_image_file(const fs::path& path) {
   std::error_code code;
-  if (!fs::is_regular_file(path, code)) refuse_images(path, "cannot be read: " + (code ? code.message() : std::string("not a file")));
+  if (!fs::is_regular_file(path, code)) refuse_file(path, "cannot be read: " + (code ? code.message() : std::string("not a file")));
   try {
     return read_file(path);
   } catch (const Error& error) {

@@ -3,15 +3,12 @@
 #include <fmt/format.h>
 
 #include <sys/resource.h>
-#include <unistd.h>
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdio>
-#include <ctime>
 #include <fstream>
 #include <mutex>
-#include <sstream>
 #include <utility>
 
 #include "core/error.hpp"
@@ -31,25 +28,6 @@ double cpu_seconds() {
   getrusage(RUSAGE_SELF, &usage);
   auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
-// Since this process began, 0 where that cannot be told: what it takes to load libraries and plugins is part of what a stage costs.
-// Linux: proc(5), starttime.
-double process_seconds() {
-  std::ifstream file("/proc/self/stat");
-  std::string text;
-  std::getline(file, text);
-  std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));  // a program's name may hold spaces
-  std::string skipped;
-  constexpr int kBefore = 19;
-  for (int i = 0; i < kBefore; ++i) fields >> skipped;
-  double ticks = 0;
-  timespec now{};
-  if (!(fields >> ticks) || clock_gettime(CLOCK_BOOTTIME, &now) != 0) return 0;
-  const double age =
-      static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec) - ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
-  constexpr double kMost = 600;  // no host takes longer to load: a machine that slept, or a clock of another namespace
-  return age >= 0 && age < kMost ? age : 0;
 }
 
 Json begin_line(const Json& spec, const Lease& lease, int64_t from_step, const Json& environment) {
@@ -86,7 +64,7 @@ StageRun::StageRun(Json spec, StageFolder folder, Lease lease, int64_t from_step
     : spec_(std::move(spec)), kind_(spec_.at("kind")), seed_(spec_.value("seed", uint64_t{0})),
       precision_(spec_.value("numerics", Json::object()).value("precision", std::string("fp32"))), folder_(std::move(folder)),
       lease_(std::move(lease)), journal_(lease_.journal(), announced(begin_line(spec_, lease_, from_step, environment), spec_, lease_)),
-      started_(std::chrono::steady_clock::now()), last_progress_(started_), before_(process_seconds()), first_step_(from_step) {
+      started_(std::chrono::steady_clock::now()), last_progress_(started_), before_(process_age()), first_step_(from_step) {
   std::filesystem::create_directories(lease_.out());
   std::filesystem::create_directories(lease_.checkpoints());
   TESSERA_FAULT_POINT("run.begun");

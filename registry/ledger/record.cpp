@@ -1,20 +1,17 @@
 #include "registry/ledger/record.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <ctime>
 #include <optional>
 #include <set>
-#include <thread>
 
 #include "core/error.hpp"
 #include "core/fault.hpp"
+#include "core/file_lock.hpp"
 #include "core/files.hpp"
 #include "core/journal.hpp"
 #include "core/stage_folder.hpp"
@@ -46,27 +43,12 @@ std::vector<fs::path> sorted_items(const fs::path& folder) {
 }
 
 std::optional<Descriptor> lock(const fs::path& results, std::chrono::milliseconds patience, std::string& why_not) {
-  const fs::path path = results / ".record.lock";
-  Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
-  // Another user's in a folder that both may write in: the lock of a file that is open for reading alone is as good on a local disk.
-  const int reason = file ? 0 : errno;
-  if (reason == EACCES && !on_network_file_system(results) && ::faccessat(AT_FDCWD, results.c_str(), W_OK, AT_EACCESS) == 0)
-    file = Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) {
-    if (reason != EACCES && reason != EROFS && reason != EPERM) throw_system_error("open " + path.string(), reason, ExitCode::ledger);
-    why_not = fmt::format("{} cannot be written", results.string());
-    return std::nullopt;
-  }
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) throw_system_error("lock " + path.string(), errno, ExitCode::ledger);
-    if (std::chrono::steady_clock::now() >= deadline) {
-      why_not = fmt::format("another program has been recording for {} s", std::chrono::duration<double>(patience).count());
-      return std::nullopt;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return file;
+  LockRefusal refusal{};
+  auto held = lock_file(results / ".record.lock", patience, refusal, ExitCode::ledger);
+  if (refusal == LockRefusal::not_writable) why_not = fmt::format("{} cannot be written", results.string());
+  if (refusal == LockRefusal::busy)
+    why_not = fmt::format("another program has been recording for {} s", std::chrono::duration<double>(patience).count());
+  return held;
 }
 
 std::vector<LiveJournal> live_journals(const fs::path& results) {

@@ -67,6 +67,15 @@ TEST_F(RunControl, StatusShowsWhatRunsAndStopEndsIt) {
   EXPECT_NE(call({"ls", "e"}).out.find("interrupted"), std::string::npos);
 }
 
+// Ctrl-Z in its terminal: it hears the signal once it goes on. Two signals that wait would be one.
+TEST_F(RunControl, StopReachesASuspendedFront) {
+  auto run = start({"run", "e.toml", "prior.behaviour=deaf"}, "prior (");
+  ::kill(run.pid(), SIGSTOP);
+  const auto stopped = call({"stop", "--now", "--wait", "20"});
+  EXPECT_EQ(stopped.status.code, 0) << stopped.err;
+  EXPECT_EQ(run.wait(Clock::now() + std::chrono::seconds(5))->code, 75);
+}
+
 // A front that was killed is no front: its lock tells, whatever became of its process id.
 TEST_F(RunControl, AKilledFrontDoesNotRunForEver) {
   auto run = start({"run", "e.toml", "prior.behaviour=endless"}, "prior (");

@@ -16,6 +16,7 @@
 #include "core/error.hpp"
 #include "core/fault.hpp"
 #include "core/journal.hpp"
+#include "core/machine.hpp"
 #include "core/safetensors.hpp"
 #include "core/stage_folder.hpp"
 #include "core/subprocess.hpp"
@@ -91,6 +92,10 @@ int main(int argc, char** argv) {
     for (const auto& name : fault_points()) std::cout << name << "\n";
   if (mode == "echo") std::cout << std::cin.rdbuf() << std::flush;
   if (mode == "sleep") std::this_thread::sleep_for(std::chrono::seconds(100));
+  if (mode == "age") {
+    std::this_thread::sleep_for(std::chrono::milliseconds(250));
+    std::cout << process_age() << std::endl;
+  }
   if (mode == "spill") std::cout << "one\n\nthree" << std::flush;
   if (mode == "crash") std::abort();
   if (mode == "environment") std::cout << std::getenv("TESSERA_TEST_VARIABLE") << "\n";

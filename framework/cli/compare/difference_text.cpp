@@ -101,10 +101,8 @@ std::string more_seeds_text(const Comparison& comparison, const CommonOptions& c
   const auto said = more.reach ? fmt::format("{}; {} can:", beyond_reach(more), exact_pairs(more.comparisons))
                                : fmt::format("Next to be seen, with {}: the difference of {} in {} {}, if it is what it seems:", added,
                                              fmt::join(more.cells, " = "), more.part, more.metric);
-  std::vector<std::string> words = {"retry", comparison.experiment, "--seeds", std::to_string(more.seeds)};
-  const auto where = common_words(common);
-  words.insert(words.end(), where.begin(), where.end());
-  return wrapped(said, width, 2) + "    " + command_text(words) + "\n";
+  return wrapped(said, width, 2) + "    " + command_text({"retry", comparison.experiment, "--seeds", std::to_string(more.seeds)}, common) +
+         "\n";
 }
 
 // The rows of a table, and the fewest pairs that any of them or a row without an interval has.

@@ -88,12 +88,10 @@ void print_closing(const Plan& plan, const RunSummary& summary, const CommonOpti
   // Another temperature than the trial's own.
   const auto temperature = plan.cells[trial.cell].value("sampling.logits.temperature") == 0.8 ? "0.9" : "0.8";
   fmt::print("\nTry next:\n");
-  for (std::vector<std::string> words : {std::vector<std::string>{"show", name},
-                                         {"sample", name, fmt::format("sampling.logits.temperature={}", temperature)},
-                                         {"query", "SELECT cell, slot, metric, value FROM v_score WHERE goal <> 'none'"}}) {
-    const auto where = common_words(common);
-    words.insert(words.end(), where.begin(), where.end());
-    fmt::print("  {}\n", command_text(words));
+  for (const auto& words : {std::vector<std::string>{"show", name},
+                            {"sample", name, fmt::format("sampling.logits.temperature={}", temperature)},
+                            {"query", "SELECT cell, slot, metric, value FROM v_score WHERE goal <> 'none'"}}) {
+    fmt::print("  {}\n", command_text(words, common));
   }
 }
 

@@ -40,13 +40,9 @@ void record_whole(const Plan& plan, const CommonOptions& common) {
   }
   for (const auto& problem : report.problems) fmt::print(stderr, "tessera: warning: {}\n", problem);
   if (report.recorded) return;
-  const auto command = [&](std::vector<std::string> words) {
-    const auto where = common_words(common);
-    words.insert(words.end(), where.begin(), where.end());
-    return command_text(words);
-  };
-  throw Error(ExitCode::ledger, fmt::format("{}: what has run stands in its journals and is not in the ledger yet: {}; then `{}`, and `{}`",
-                                            plan.experiment, report.skipped, command({"record"}), command({"compare", plan.experiment})));
+  throw Error(ExitCode::ledger,
+              fmt::format("{}: what has run stands in its journals and is not in the ledger yet: {}; then `{}`, and `{}`", plan.experiment,
+                          report.skipped, command_text({"record"}, common), command_text({"compare", plan.experiment}, common)));
 }
 
 // A stale stage must not be used, and is not thrown away without being asked.

@@ -48,13 +48,9 @@ int verb_rm(const Verb& verb, const std::vector<std::string>& arguments) {
       return 0;
     }
     // Commands stay whole.
-    const auto command = [&](std::vector<std::string> words) {
-      const auto where = common_words(common);
-      words.insert(words.end(), where.begin(), where.end());
-      return command_text(words);
-    };
     fmt::print("Numbers: {}\nFiles: {}\nRunning the experiment again brings {} back\n",
-               command({"ls", subject.experiment_name, "--retired"}), command({"cache", "gc"}), one ? "it" : "them");
+               command_text({"ls", subject.experiment_name, "--retired"}, common), command_text({"cache", "gc"}, common),
+               one ? "it" : "them");
     return 0;
   });
 }

@@ -140,7 +140,7 @@ const charts = (() => {
       // A point without a number between two runs breaks the line. `at` is where a point of the chart comes from.
       const at = numbered.flatMap((i, k) => (k > 0 && over[numbered[k - 1]] !== over[i] ? [null, i] : [i]));
       const points = (values) => at.map((i, k) => (i === null ? { x: one.x[at[k - 1]], y: null } : { x: one.x[i], y: values[i] }));
-      datasets.push({ type: 'line', data: points(one.mean), borderColor: visible.length > 40 ? faded(colour, 0.5) : colour, borderDash: dash(one.colour), borderWidth: bands ? 2 : 1, 
+      datasets.push({ type: 'line', data: points(one.mean), borderColor: visible.length > 40 ? faded(colour, 0.5) : colour, borderDash: dash(one.colour), borderWidth: bands ? 2 : 1,
         pointRadius: at.map((_, k) => (one.x.length <= 30 || ((at[k - 1] ?? null) === null && (at[k + 1] ?? null) === null) ? 2 : 0)), // a point alone has no line
         segment: { borderWidth: (item) => (over[at[item.p0DataIndex]] < one.stages ? 0.8 : undefined) },
         pointBackgroundColor: colour, pointHitRadius: 6, order: 1, source: one, at, over });

@@ -1,18 +1,15 @@
 #include "experiment/slurm/slurm.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <set>
-#include <thread>
 
 #include "core/error.hpp"
+#include "core/file_lock.hpp"
 #include "core/files.hpp"
 #include "core/stage_folder.hpp"
 #include "experiment/slurm/slurm_arrays.hpp"
@@ -26,17 +23,13 @@ constexpr std::chrono::seconds kSubmissionPatience{60};
 
 Descriptor lock_submission(const fs::path& results) {
   const auto path = results / ".slurm.lock";
-  Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
-  if (!file) throw_system_error("open " + path.string(), errno);
-  const auto deadline = std::chrono::steady_clock::now() + kSubmissionPatience;
-  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) throw_system_error("lock " + path.string(), errno);
-    if (std::chrono::steady_clock::now() >= deadline)
-      throw Error(ExitCode::run_failed, fmt::format("{}: another program has been submitting for {} s: try again when it is done",
-                                                    path.string(), kSubmissionPatience.count()));
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  return file;
+  LockRefusal refusal{};
+  auto held = lock_file(path, kSubmissionPatience, refusal, ExitCode::run_failed);
+  if (held) return std::move(*held);
+  throw Error(ExitCode::run_failed, refusal == LockRefusal::busy
+                                        ? fmt::format("{}: another program has been submitting for {} s: try again when it is done",
+                                                      path.string(), kSubmissionPatience.count())
+                                        : path.string() + " cannot be written");
 }
 
 class Submitter {
